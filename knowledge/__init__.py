@@ -1,0 +1,1 @@
+"""What the documents say: from files to passages that can be cited."""

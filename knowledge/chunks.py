@@ -1,0 +1,158 @@
+"""Document → chunks along its headings → windows that the embedding model reads whole.
+
+Sizes were chosen by `benchmarks/chunking.py`, which prints what other sizes give.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+from markdown_it import MarkdownIt
+
+from knowledge.documents import slug
+from knowledge.sentences import after_markers, sentences
+from knowledge.types import Chunk, Document, Sentence, Window
+
+CHUNK_CHARACTERS = 1100
+WINDOW_CHARACTERS = 400
+# Stamped on every index: raise it when chunks or windows of the same document would come out otherwise.
+CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/1"
+
+
+@dataclass(frozen=True)
+class Section:
+    """The text under one heading, the heading itself left out."""
+
+    heading: str
+    start: int
+    end: int
+
+
+def chunks(document: Document, *, size: int = CHUNK_CHARACTERS) -> list[Chunk]:
+    """Cut a document into chunks of at most `size` characters, never across a heading.
+
+    Ids are `document#heading`, with a number where a heading recurs or a section is long: they stay the same
+    when another section is edited.
+    """
+    found: list[Chunk] = []
+    seen: Counter[str] = Counter()
+    for section in sections(document):
+        for start, end in _pieces(document.text, section.start, section.end, size):
+            name = f"{document.id}#{slug(section.heading)}"
+            seen[name] += 1
+            chunk_id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+            found.append(Chunk(chunk_id, document.id, section.heading, document.text[start:end], start, end))
+    return found
+
+
+def windows(chunk: Chunk, *, size: int = WINDOW_CHARACTERS) -> list[Window]:
+    """Cover a chunk with runs of whole sentences of at most `size` characters, each half over the next.
+
+    all-MiniLM-L6-v2 reads 256 tokens and blurs what is long, so a chunk is found by its best window.
+    """
+    spans = [(s.start, s.end) for s in sentences(chunk.text)] or [(0, len(chunk.text))]
+    spans = [piece for a, b in spans for piece in _fixed(a, b, size)]
+    covers: list[tuple[int, int]] = []
+    first = 0
+    while first < len(spans):
+        last = first
+        while last + 1 < len(spans) and spans[last + 1][1] - spans[first][0] <= size:
+            last += 1
+        covers.append((spans[first][0], spans[last][1]))
+        if last == len(spans) - 1:
+            break
+        following = first + 1
+        while following <= last and spans[following][0] - spans[first][0] < size // 2:
+            following += 1
+        first = following
+    return [
+        Window(f"{chunk.id}@{n}", chunk.id, chunk.text[a:b], chunk.start + a, chunk.start + b)
+        for n, (a, b) in enumerate(covers)
+    ]
+
+
+def chunk_sentences(chunk: Chunk) -> list[Sentence]:
+    """The sentences of a chunk with the document's offsets."""
+    return sentences(chunk.text, offset=chunk.start)
+
+
+def sections(document: Document) -> list[Section]:
+    """The stretches between headings; text before the first one goes under the document's title."""
+    text, begin = document.text, document.body_start
+    heads = list(_markdown_headings(text, begin) if document.markdown else _plain_headings(text))
+    edges = [(begin, begin, document.title), *heads, (len(text), len(text), "")]
+    return [
+        Section(heading, start, following)
+        for (_, start, heading), (following, _, _) in zip(edges, edges[1:], strict=False)
+        if re.search(r"\w", text[start:following])
+    ]
+
+
+def _markdown_headings(text: str, begin: int) -> Iterator[tuple[int, int, str]]:
+    """(start of the heading's line, end of its lines, its words) for each heading at the top level."""
+    body = text[begin:]
+    starts = [begin]
+    for line in body.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    tokens = MarkdownIt("commonmark").parse(body)
+    for token, inline in zip(tokens, tokens[1:], strict=False):
+        if token.type == "heading_open" and token.level == 0 and token.map:
+            words = "".join(t.content for t in inline.children or [] if t.type in ("text", "code_inline"))
+            yield starts[token.map[0]], min(starts[token.map[1]], len(text)), words.strip()
+
+
+def _plain_headings(text: str) -> Iterator[tuple[int, int, str]]:
+    """In text without markup: a short line that stands alone, ends in no stop and is followed by prose."""
+    for match in re.finditer(r"(?:\A|\n[ \t]*\n)([^\n]{3,80})\n[ \t]*\n(?=([^\n]+))", text):
+        line, following = match[1].strip(), match[2].strip()
+        if line[:1].isupper() and line[-1] not in ".,;:!•" and re.search(r"[.:!?]$", following):
+            yield match.start(1), match.end(1), line
+
+
+def _pieces(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Pack whole sentences into pieces of at most `size` characters, as even as they come.
+
+    A quote must never be half a sentence, so pieces end where sentences end; only a sentence longer than a
+    piece is cut, where langchain's splitter finds the best place.
+    """
+    spans = [
+        piece
+        for s in sentences(text[start:end], offset=start)
+        for piece in _within(text, s.start, s.end, size)
+    ]
+    if not spans:
+        return
+    total = spans[-1][1] - spans[0][0]
+    # Even pieces: a section of 1.1 sizes becomes two halves, not a whole one and a crumb.
+    target = total / math.ceil(total / size)
+    first = 0
+    for n, (_, stop) in enumerate(spans):
+        if n + 1 == len(spans):
+            yield spans[first][0], after_markers(text, stop)
+        elif spans[n + 1][1] - spans[first][0] > size or stop - spans[first][0] >= target:
+            yield spans[first][0], after_markers(text, stop)
+            first = n + 1
+
+
+def _within(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    if end - start <= size:
+        yield start, end
+        return
+    splitter = RecursiveCharacterTextSplitter(
+        chunk_size=size, chunk_overlap=0, keep_separator="end", add_start_index=True
+    )
+    for piece in splitter.create_documents([text[start:end]]):
+        a = start + piece.metadata["start_index"]
+        yield a, a + len(piece.page_content)
+
+
+def _fixed(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    while end - start > size:
+        yield start, start + size
+        start += size
+    yield start, end

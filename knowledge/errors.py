@@ -1,0 +1,40 @@
+"""Errors of the knowledge base.
+
+    KnowledgeError
+    ├── UnreadableFile      a file cannot become a document; the message says why
+    ├── NoIndex             nothing has been ingested at this place yet
+    ├── IndexMismatch       the index was made by another model, chunker or format
+    ├── BrokenGeneration    a generation failed its check or is damaged on disk
+    ├── ModelMissing        the embedding model is neither a folder nor a known name
+    └── WriterBusy          another process is ingesting
+
+Every message is a sentence for the person and ends in the next step.
+"""
+
+
+class KnowledgeError(Exception):
+    """Something about the documents or the index that the person can mend."""
+
+
+class UnreadableFile(KnowledgeError):
+    """Raised by the readers; ingest reports it by file and goes on with the others."""
+
+
+class NoIndex(KnowledgeError):
+    """Raised when a reader opens a data directory in which no generation is current."""
+
+
+class IndexMismatch(KnowledgeError):
+    """Raised when what the index says of its making differs from what would read it now."""
+
+
+class BrokenGeneration(KnowledgeError):
+    """Raised when a new generation fails verification, or a current one cannot be opened."""
+
+
+class ModelMissing(KnowledgeError):
+    """Raised when the embedding model cannot be found or loaded."""
+
+
+class WriterBusy(KnowledgeError):
+    """Raised at once, without waiting, when another process holds the writer's lock."""

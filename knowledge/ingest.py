@@ -1,0 +1,232 @@
+"""Paths → a new generation and a report of what happened to each file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from knowledge import index
+from knowledge.chunks import chunk_sentences, chunks, windows
+from knowledge.documents import READERS, Read, parse, read_bytes
+from knowledge.embeddings import SentenceEmbedder
+from knowledge.errors import KnowledgeError, UnreadableFile
+from knowledge.index import Generation, Home
+from knowledge.sentences import without_markers
+from knowledge.store import Entry, Known, Store
+from knowledge.types import Document
+
+CORPUS = Path(__file__).parent / "corpus"
+Outcome = Literal["added", "changed", "unchanged", "removed", "skipped", "failed"]
+
+
+class Progress(Protocol):
+    """What a progress bar must offer; tqdm's does."""
+
+    def update(self, n: int) -> object:
+        """Move on by n texts."""
+
+
+ProgressBar = Callable[[int], AbstractContextManager[Progress]]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What happened to one file, and why when it was skipped or failed."""
+
+    path: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an ingest did; `generation` is None when nothing had to be built."""
+
+    files: tuple[FileReport, ...]
+    generation: str | None = None
+    chunks: int = 0
+
+    @property
+    def failed(self) -> tuple[FileReport, ...]:
+        """The files that could not be read."""
+        return tuple(f for f in self.files if f.outcome == "failed")
+
+    def count(self, outcome: Outcome) -> int:
+        """How many files ended so."""
+        return sum(f.outcome == outcome for f in self.files)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    keep: Store | None
+    fresh: tuple[Document, ...]
+    removed: tuple[str, ...]
+    files: tuple[FileReport, ...]
+
+    @property
+    def empty(self) -> bool:
+        return self.keep is not None and not self.fresh and not self.removed
+
+
+def ingest(
+    paths: Sequence[Path],
+    home: Home,
+    embedder: SentenceEmbedder,
+    *,
+    corpus: Path | None = CORPUS,
+    progress: ProgressBar | None = None,
+) -> Report:
+    """Bring the index in line with the files; unchanged ones (by SHA-256) are not embedded again.
+
+    A folder stands for all readable files below it: what was ingested from there and is gone, is removed. The
+    corpus is always brought in line too. Without any change no generation is built. Raises WriterBusy,
+    BrokenGeneration; files that cannot be read are in the report.
+    """
+    with home.writer():
+        keep = _open_current(home, embedder)
+        try:
+            roots = [*([corpus] if corpus else []), *paths]
+            if keep is None:
+                roots += [p for p in _paths_of_current(home) if p not in roots]
+            plan = _plan([root.absolute() for root in roots], keep)
+            if plan.empty:
+                return Report(plan.files)
+            with home.new_generation() as folder:
+                _write_store(folder, plan, embedder, progress)
+                manifest = index.build(folder, embedder.identity, embedder.dimension)
+                index.verify_in_child(folder)
+                return Report(plan.files, home.publish(folder).name, manifest.chunks)
+        finally:
+            if keep:
+                keep.close()
+
+
+def _open_current(home: Home, embedder: SentenceEmbedder) -> Store | None:
+    """The current store, when what it holds can be carried over."""
+    try:
+        folder = home.current()
+        index.read_manifest(folder).check(embedder.identity)
+        return Store(folder / "store.sqlite", read_only=True)
+    except KnowledgeError:
+        return None
+
+
+def _paths_of_current(home: Home) -> list[Path]:
+    """The files of a store whose vectors cannot be used any more: they are read and embedded anew."""
+    try:
+        with Store(home.current() / "store.sqlite", read_only=True) as store:
+            return [Path(path) for path in store.known() if Path(path).is_file()]
+    # A store of another format, or a damaged one: what it held is unknown, so only what was asked for is built.
+    except Exception:  # noqa: BLE001
+        return []
+
+
+def _plan(roots: Sequence[Path], keep: Store | None) -> _Plan:
+    """Compare the files with the store: what to embed, what to take out, and what to say of each."""
+    known = keep.known() if keep else {}
+    files: list[FileReport] = []
+    fresh: list[Document] = []
+    removed: list[str] = []
+    taken = {k.doc: path for path, k in known.items()}
+    for path in _files(roots, known):
+        before = known.get(str(path))
+        try:
+            if before and not path.exists():
+                removed.append(str(path))
+                taken.pop(before.doc, None)
+                files.append(FileReport(str(path), "removed"))
+                continue
+            if path.suffix.lower() not in READERS and path not in roots:
+                files.append(FileReport(str(path), "skipped", f"{path.suffix or 'no suffix'} is not read"))
+                continue
+            read = read_bytes(path)
+            if before and before.sha256 == read.sha256:
+                files.append(FileReport(str(path), "unchanged"))
+                continue
+            document = _with_own_id(parse(read), read, taken)
+            taken[document.id] = str(path)
+            fresh.append(document)
+            files.append(FileReport(str(path), "changed" if before else "added"))
+        except UnreadableFile as error:
+            files.append(FileReport(str(path), "failed", str(error)))
+    return _Plan(keep, tuple(fresh), tuple(removed), tuple(files))
+
+
+def _files(roots: Iterable[Path], known: dict[str, Known]) -> list[Path]:
+    """Each root's files, those of the store that were below it included, once and in order."""
+    found: dict[Path, None] = {}
+    for root in roots:
+        if root.is_dir():
+            for folder, names, leaves in os.walk(root):
+                names[:] = sorted(n for n in names if not n.startswith("."))
+                for leaf in sorted(leaves):
+                    if not leaf.startswith("."):
+                        found[Path(folder) / leaf] = None
+        else:
+            found[root] = None
+        below = f"{root}{os.sep}"
+        found |= {Path(path): None for path in known if path.startswith(below)}
+    return list(found)
+
+
+def _with_own_id(document: Document, read: Read, taken: dict[str, str]) -> Document:
+    """Two files may have one name; the later one gets an id with a part of its path's digest."""
+    if taken.get(document.id, document.path) == document.path:
+        return document
+    import hashlib
+
+    suffix = hashlib.sha256(str(read.path).encode()).hexdigest()[:6]
+    return replace(document, id=f"{document.id}-{suffix}")
+
+
+def _write_store(
+    folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress: ProgressBar | None
+) -> None:
+    target = folder / "store.sqlite"
+    if plan.keep:
+        plan.keep.copy_to(target)
+    with Store(target, create=plan.keep is None) as store:
+        for path in plan.removed:
+            store.remove(path)
+        for entry in _entries(plan.fresh, embedder, progress):
+            store.put(entry)
+        store.commit()
+
+
+def _entries(
+    documents: Sequence[Document], embedder: SentenceEmbedder, progress: ProgressBar | None
+) -> Iterable[Entry]:
+    """All texts of all documents are embedded together, so that batches hold texts of like length."""
+    prepared = []
+    texts: list[str] = []
+    for document in documents:
+        parts = chunks(document)
+        covers = [w for c in parts for w in windows(c)]
+        said = [(c.id, s) for c in parts for s in chunk_sentences(c)]
+        headings = {c.id: c.heading for c in parts}
+        prepared.append((document, parts, covers, said))
+        texts += [f"{headings[w.chunk]}\n{without_markers(w.text)}" for w in covers]
+        texts += [s.text for _, s in said]
+    if progress:
+        with progress(len(texts)) as bar:
+            vectors = embedder.embed(texts, on_progress=bar.update)
+    else:
+        vectors = embedder.embed(texts)
+    at = 0
+    for document, parts, covers, said in prepared:
+        middle, end = at + len(covers), at + len(covers) + len(said)
+        yield Entry(
+            document, tuple(parts), tuple(covers), vectors[at:middle], tuple(said), vectors[middle:end]
+        )
+        at = end
+
+
+def open_current(home: Home, embedder: SentenceEmbedder) -> Generation:
+    """Open what is served; raises NoIndex, IndexMismatch or BrokenGeneration."""
+    folder = home.current()
+    index.read_manifest(folder).check(embedder.identity)
+    return Generation(folder)

@@ -1,0 +1,72 @@
+"""BM25 over chunks: finds the exact words that vectors blur (codes, names, numbers).
+
+Parameters as measured in `benchmarks/chunking.py`; Robertson & Zaragoza, 2009, "The Probabilistic Relevance
+Framework: BM25 and Beyond".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+K1 = 1.2
+B = 0.75
+
+
+class LexicalIndex:
+    """A BM25 index held in memory; `scores` gives one number for each text it was built from."""
+
+    def __init__(self, retriever: Any, size: int) -> None:
+        self._retriever = retriever
+        self.size = size
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> LexicalIndex:
+        """Index the texts, in their order."""
+        import bm25s
+
+        retriever = bm25s.BM25(k1=K1, b=B)
+        retriever.index(_tokens(texts), show_progress=False)
+        return cls(retriever, len(texts))
+
+    @classmethod
+    def load(cls, folder: Path, size: int) -> LexicalIndex:
+        """Open what `save` wrote."""
+        import bm25s
+
+        return cls(bm25s.BM25.load(str(folder)), size)
+
+    def save(self, folder: Path) -> None:
+        """Write the index as files below `folder`."""
+        self._retriever.save(str(folder))
+
+    def scores(self, query: str) -> NDArray[np.float32]:
+        """BM25 of every text for the query, shape (size,); zeros when no word of it is known."""
+        words = _words(query)
+        known = [w for w in words if w in self._retriever.vocab_dict]
+        if not known:
+            return np.zeros(self.size, dtype=np.float32)
+        return np.asarray(self._retriever.get_scores(known), dtype=np.float32)
+
+
+def _tokens(texts: Sequence[str]) -> list[list[str]]:
+    import bm25s
+
+    tokenized = bm25s.tokenize(
+        list(texts), stopwords="en", stemmer=_stemmer(), return_ids=False, show_progress=False
+    )
+    return [list(words) for words in tokenized]
+
+
+def _words(query: str) -> list[str]:
+    return _tokens([query])[0]
+
+
+def _stemmer() -> Any:
+    import Stemmer
+
+    return Stemmer.Stemmer("english")

@@ -1,0 +1,120 @@
+"""Questions → passages: dense and keyword search, fused, near-duplicates dropped.
+
+Weights and limits were chosen by `benchmarks/chunking.py`, which prints what others give.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from knowledge import index
+from knowledge.embeddings import SentenceEmbedder, Vectors
+from knowledge.fusion import Scores, weighted
+from knowledge.index import Generation, Home
+from knowledge.types import Chunk, Passage
+
+LIMIT = 6
+DENSE_WEIGHT = 0.4
+# A passage that scores below this share of the best one adds more noise than answer.
+CUT_OFF = 0.5
+# Windows asked from the vector index: enough for every passage that could still win by its keywords.
+NEAREST = 60
+_DUPLICATE = 0.8
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What was found for some queries, and the generation it came from."""
+
+    queries: tuple[str, ...]
+    passages: tuple[Passage, ...]
+    generation: Generation
+
+
+class Retriever:
+    """Answers from the current generation, and from its successor as soon as that is published."""
+
+    def __init__(self, home: Home, embedder: SentenceEmbedder) -> None:
+        self.home = home
+        self.embedder = embedder
+        self._generation: Generation | None = None
+        self._seen: tuple[int, int] | None = None
+        self._lock = threading.Lock()
+
+    def generation(self) -> Generation:
+        """The generation to read from now; raises NoIndex, IndexMismatch or BrokenGeneration."""
+        seen = _stamp(self.home.pointer)
+        if self._generation is None or seen != self._seen:
+            with self._lock:
+                if self._generation is None or seen != self._seen:
+                    folder = self.home.current()
+                    index.read_manifest(folder).check(self.embedder.identity)
+                    # The one before stays open for the questions that are being answered from it; it closes
+                    # itself when the last of them lets go.
+                    self._generation = Generation(folder)
+                    self._seen = seen
+        return self._generation
+
+    def retrieve(
+        self, queries: Sequence[str], vectors: Vectors | None = None, *, limit: int = LIMIT
+    ) -> Retrieval:
+        """The passages that answer the queries best, at most `limit`, best first.
+
+        `vectors` are the queries' embeddings, shape (len(queries), dimension), if they are known already. The
+        first query counts fully, the others half: they widen the search, they do not steer it.
+        """
+        generation = self.generation()
+        if not queries or not generation.chunks:
+            return Retrieval(tuple(queries), (), generation)
+        if vectors is None:
+            vectors = self.embedder.embed(queries)
+        dense = _best_windows(generation, vectors)
+        lexical = np.stack([generation.lexical.scores(query) for query in queries])
+        fused = np.stack([weighted(d, x, dense_weight=DENSE_WEIGHT) for d, x in zip(dense, lexical, strict=True)])
+        score = fused[0] if len(queries) == 1 else np.maximum(fused[0], 0.5 * fused[1:].max(axis=0))
+        ranked = np.argsort(-score, kind="stable")[: 4 * limit]
+        kept = [i for i in ranked if score[i] >= CUT_OFF * score[ranked[0]]]
+        passages = [
+            Passage(generation.chunks[i], float(score[i]), float(dense[:, i].max()), float(lexical[:, i].max()))
+            for i in _without_duplicates(kept, generation.chunks)[:limit]
+        ]
+        return Retrieval(tuple(queries), tuple(passages), generation)
+
+
+def _stamp(pointer: Path) -> tuple[int, int] | None:
+    try:
+        status = pointer.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def _best_windows(generation: Generation, vectors: Vectors) -> Scores:
+    """The cosine of each chunk's best window for each query, shape (queries, chunks).
+
+    Chunks without a window among the nearest get the cosine of the farthest of these, the most they can have.
+    """
+    place = generation.place
+    limit = min(NEAREST, generation.manifest.windows)
+    scores = np.empty((len(vectors), len(generation.chunks)), dtype=np.float32)
+    for row, found in zip(scores, generation.nearest_windows(vectors, limit=limit), strict=True):
+        row[:] = found[-1][1]
+        for chunk, cosine in found:
+            row[place[chunk]] = max(row[place[chunk]], cosine)
+    return scores
+
+
+def _without_duplicates(ranked: Sequence[int], chunks: Sequence[Chunk]) -> list[int]:
+    """Drop what repeats the words of a better one (Jaccard similarity of their sets above 0.8)."""
+    kept: list[tuple[int, set[str]]] = []
+    for i in ranked:
+        words = set(re.findall(r"\w+", chunks[i].text.lower()))
+        if all(len(words & other) <= _DUPLICATE * len(words | other) for _, other in kept):
+            kept.append((i, words))
+    return [i for i, _ in kept]

@@ -1,0 +1,80 @@
+"""Text to sentences with their places, source markers set apart.
+
+A source marker (`[@hu2021]`, Pandoc's citation form) stands after the full stop of the sentence it supports,
+so that the sentence reads clean when it is quoted and still knows its sources.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import sentencex
+
+from knowledge.types import Sentence
+
+_MARKER = re.compile(r"\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
+_KEY = re.compile(r"@([\w-]+)")
+_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t].*$", re.MULTILINE)
+
+
+def sentences(text: str, *, offset: int = 0) -> list[Sentence]:
+    """Split `text` into sentences; starts and ends are characters, counted from `offset`.
+
+    Headings and list bullets are no part of a sentence; each list item and each paragraph ends one.
+
+    >>> [(s.text, s.keys) for s in sentences("LoRA is cheap. [@hu2021] It needs\\nan adapter.")]
+    [('LoRA is cheap.', ('hu2021',)), ('It needs\\nan adapter.', ())]
+    """
+    found: list[Sentence] = []
+    for start, end in _blocks(text):
+        # The markers are masked by spaces of their length, so that every offset stays true.
+        masked = _MARKER.sub(lambda m: " " * len(m.group()), text[start:end])
+        for boundary in sentencex.get_sentence_boundaries("en", masked):
+            a, b = boundary["start_index"], boundary["end_index"]
+            kept = masked[a:b].strip()
+            if not kept:
+                continue
+            a += len(masked[a:b]) - len(masked[a:b].lstrip())
+            keys = _KEY.findall(" ".join(m.group() for m in _MARKER.finditer(text, start + a, start + b)))
+            found.append(Sentence(kept, offset + start + a, offset + start + a + len(kept), tuple(keys)))
+    return found
+
+
+def without_markers(text: str) -> str:
+    """The text as a reader should see it.
+
+    >>> without_markers("LoRA is cheap. [@hu2021; @x1] Yes.")
+    'LoRA is cheap. Yes.'
+    """
+    return _MARKER.sub("", text)
+
+
+def after_markers(text: str, end: int) -> int:
+    """Where the markers that follow the sentence ending at `end` end, or `end` when none do.
+
+    >>> after_markers("LoRA is cheap. [@hu2021] Yes.", 14)
+    24
+    """
+    match = re.compile(rf"(?:{_MARKER.pattern})+").match(text, end)
+    return match.end() if match else end
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs and list items, headings left out, as (start, end)."""
+    masked = _HEADING.sub(lambda m: " " * (len(m.group())), text)
+    cuts = {0, len(text)}
+    for blank in re.finditer(r"\n[ \t]*\n", masked):
+        cuts.add(blank.end())
+    for heading in _HEADING.finditer(text):
+        cuts.update((heading.start(), heading.end()))
+    bullets = {}
+    for bullet in _LIST_ITEM.finditer(masked):
+        cuts.add(bullet.start())
+        bullets[bullet.start()] = bullet.end()
+    ordered = sorted(cuts)
+    for start, end in zip(ordered, ordered[1:], strict=False):
+        begin = bullets.get(start, start)
+        if masked[begin:end].strip():
+            yield begin, end

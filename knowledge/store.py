@@ -1,0 +1,187 @@
+"""Documents, chunks, windows and vectors in one SQLite file: the truth from which every index is built.
+
+A store is written once, as a part of a new generation, and only read afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.types import Chunk, Document, Sentence, Source, Window
+
+_SCHEMA = """
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, path TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, title TEXT NOT NULL,
+    summary TEXT NOT NULL, topic TEXT NOT NULL, updated TEXT NOT NULL, markdown INTEGER NOT NULL,
+    body_start INTEGER NOT NULL, text TEXT NOT NULL, sources TEXT NOT NULL
+);
+CREATE TABLE chunks (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+    doc TEXT NOT NULL REFERENCES documents(id) ON DELETE CASCADE,
+    heading TEXT NOT NULL, text TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL
+);
+CREATE INDEX chunks_doc ON chunks(doc);
+CREATE TABLE windows (
+    id TEXT PRIMARY KEY, chunk TEXT NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+    text TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, vector BLOB NOT NULL
+);
+CREATE INDEX windows_chunk ON windows(chunk);
+CREATE TABLE sentences (
+    chunk TEXT NOT NULL REFERENCES chunks(id) ON DELETE CASCADE,
+    text TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, keys TEXT NOT NULL, vector BLOB NOT NULL
+);
+CREATE INDEX sentences_chunk ON sentences(chunk);
+"""
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that one document adds to the store; vectors have one row for each window and each sentence."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    windows: tuple[Window, ...]
+    window_vectors: Vector
+    sentences: tuple[tuple[str, Sentence], ...]
+    sentence_vectors: Vector
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store knows of a file without reading its text."""
+
+    doc: str
+    path: str
+    sha256: str
+
+
+class Store:
+    """One SQLite file; a context manager that closes it. Writes become durable at `commit`."""
+
+    def __init__(self, path: Path, *, create: bool = False, read_only: bool = False) -> None:
+        self.path = path
+        mode = "ro" if read_only else "rwc" if create else "rw"
+        # Readers share a connection between threads: SQLite is built serialised, and nobody writes.
+        self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
+        self._db.execute("PRAGMA foreign_keys = ON")
+        if create:
+            self._db.executescript(_SCHEMA)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def commit(self) -> None:
+        """Make what was written durable."""
+        self._db.commit()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy to a new file."""
+        target = sqlite3.connect(path)
+        try:
+            self._db.backup(target)
+        finally:
+            target.close()
+
+    def known(self) -> dict[str, Known]:
+        """Path → what is known of each document."""
+        rows = self._db.execute("SELECT id, path, sha256 FROM documents ORDER BY path")
+        return {path: Known(doc, path, sha256) for doc, path, sha256 in rows}
+
+    def put(self, entry: Entry) -> None:
+        """Add a document, or replace the one that came from the same path."""
+        document = entry.document
+        self.remove(document.path)
+        row = asdict(document) | {"sources": json.dumps([asdict(s) for s in document.sources])}
+        self._db.execute(
+            "INSERT INTO documents VALUES (:id, :path, :sha256, :title, :summary, :topic, :updated, :markdown, "
+            ":body_start, :text, :sources)",
+            row,
+        )
+        self._db.executemany(
+            "INSERT INTO chunks (id, doc, heading, text, start, end) VALUES (?, ?, ?, ?, ?, ?)",
+            [(c.id, c.doc, c.heading, c.text, c.start, c.end) for c in entry.chunks],
+        )
+        self._db.executemany(
+            "INSERT INTO windows VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (w.id, w.chunk, w.text, w.start, w.end, _pack(v))
+                for w, v in zip(entry.windows, entry.window_vectors, strict=True)
+            ],
+        )
+        self._db.executemany(
+            "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (chunk, s.text, s.start, s.end, " ".join(s.keys), _pack(v))
+                for (chunk, s), v in zip(entry.sentences, entry.sentence_vectors, strict=True)
+            ],
+        )
+
+    def remove(self, path: str) -> None:
+        """Take out the document that came from this path, with all that belongs to it."""
+        self._db.execute("DELETE FROM documents WHERE path = ?", (path,))
+
+    def document(self, doc: str) -> Document | None:
+        """One document with its text, or None."""
+        columns = "id, title, text, body_start, summary, topic, updated, path, sha256, markdown, sources"
+        row = self._db.execute(f"SELECT {columns} FROM documents WHERE id = ?", (doc,)).fetchone()  # noqa: S608
+        if row is None:
+            return None
+        *plain, markdown, sources = row
+        return Document(*plain, bool(markdown), tuple(Source(**s) for s in json.loads(sources)))
+
+    def chunks(self) -> list[Chunk]:
+        """All chunks in a fixed order; the keyword index counts them by their place in it."""
+        rows = self._db.execute("SELECT id, doc, heading, text, start, end FROM chunks ORDER BY position")
+        return [Chunk(*row) for row in rows]
+
+    def titles(self) -> dict[str, str]:
+        """Document id → title."""
+        return dict(self._db.execute("SELECT id, title FROM documents"))
+
+    def windows(self, *, batch: int = 1000) -> Iterator[tuple[list[str], Vector]]:
+        """Window ids and their vectors, a batch at a time, in a fixed order."""
+        cursor = self._db.execute("SELECT id, vector FROM windows ORDER BY rowid")
+        while rows := cursor.fetchmany(batch):
+            yield [row[0] for row in rows], np.stack([_unpack(row[1]) for row in rows])
+
+    def sentences_of(self, chunk_ids: Sequence[str]) -> dict[str, list[tuple[Sentence, Vector]]]:
+        """Chunk id → its sentences with their vectors, in the order of the text."""
+        marks = ", ".join("?" * len(chunk_ids))
+        rows = self._db.execute(
+            f"SELECT chunk, text, start, end, keys, vector FROM sentences WHERE chunk IN ({marks}) "  # noqa: S608
+            "ORDER BY rowid",
+            tuple(chunk_ids),
+        )
+        found: dict[str, list[tuple[Sentence, Vector]]] = {chunk: [] for chunk in chunk_ids}
+        for chunk, text, start, end, keys, vector in rows:
+            found[chunk].append((Sentence(text, start, end, tuple(keys.split())), _unpack(vector)))
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How many documents, chunks, windows and sentences there are."""
+        tables: Iterable[str] = ("documents", "chunks", "windows", "sentences")
+        return {t: self._db.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in tables}  # noqa: S608
+
+
+def _pack(vector: Vector) -> bytes:
+    return vector.astype("<f4").tobytes()
+
+
+def _unpack(blob: bytes) -> Vector:
+    return np.frombuffer(blob, dtype="<f4")

@@ -1,0 +1,49 @@
+"""`python -m knowledge.verify FOLDER`: open a generation as a reader would and find everything in it.
+
+Exit 0 when whole; else one line on stderr and exit 1. Run as a child process (see index.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from knowledge.errors import BrokenGeneration, KnowledgeError
+from knowledge.index import Generation
+
+# Cosine distances of one vector to itself differ from 0 by rounding; two texts this close are the same text.
+_SAME = 1e-4
+
+
+def verify(folder: Path) -> None:
+    """Raise BrokenGeneration unless all counts agree and every window is found by its own vector."""
+    generation = Generation(folder)
+    try:
+        manifest, counts = generation.manifest, generation.store.counts()
+        if counts != {name: getattr(manifest, name) for name in counts}:
+            raise BrokenGeneration(f"the store holds {counts}, the manifest says otherwise")
+        if generation.windows.count() != counts["windows"]:
+            raise BrokenGeneration(f"{generation.windows.count()} of {counts['windows']} vectors are there")
+        if generation.lexical.size != counts["chunks"]:
+            raise BrokenGeneration("the keyword index has another size")
+        for ids, vectors in generation.store.windows():
+            for window, found in zip(ids, generation.nearest_windows(vectors, limit=1), strict=True):
+                # The nearest is the window itself or a text with the very same vector.
+                if not found or 1 - found[0][1] > _SAME:
+                    raise BrokenGeneration(f"{window} does not find itself")
+    finally:
+        generation.close()
+
+
+def main() -> int:
+    """Verify the folder named on the command line."""
+    try:
+        verify(Path(sys.argv[1]))
+    except KnowledgeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
