@@ -15,13 +15,14 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from markdown_it import MarkdownIt
 
 from knowledge.documents import slug
-from knowledge.sentences import after_markers, sentences
+from knowledge.sentences import after_markers, sentences, without_markers
 from knowledge.types import Chunk, Document, Sentence, Window
 
 CHUNK_CHARACTERS = 1100
 WINDOW_CHARACTERS = 400
 # Stamped on every index: raise it when chunks or windows of the same document would come out otherwise.
-CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/1"
+CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/2"
+HEADING_WINDOW = "@heading"
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ def chunks(document: Document, *, size: int = CHUNK_CHARACTERS) -> list[Chunk]:
     return found
 
 
-def windows(chunk: Chunk, *, size: int = WINDOW_CHARACTERS) -> list[Window]:
-    """Cover a chunk with runs of whole sentences of at most `size` characters, each half over the next.
+def windows(chunk: Chunk, title: str, *, size: int = WINDOW_CHARACTERS) -> list[Window]:
+    """What the embedding model reads of a chunk: its heading, and runs of whole sentences.
 
-    all-MiniLM-L6-v2 reads 256 tokens and blurs what is long, so a chunk is found by its best window.
+    The runs have at most `size` characters, each half over the next: all-MiniLM-L6-v2 reads 256 tokens and
+    blurs what is long, so a chunk is found by its best window. The heading is a window of its own, `ID@heading`,
+    because a question is most like the heading that asks it.
     """
     spans = [(s.start, s.end) for s in sentences(chunk.text)] or [(0, len(chunk.text))]
     spans = [piece for a, b in spans for piece in _fixed(a, b, size)]
@@ -70,10 +73,16 @@ def windows(chunk: Chunk, *, size: int = WINDOW_CHARACTERS) -> list[Window]:
         while following <= last and spans[following][0] - spans[first][0] < size // 2:
             following += 1
         first = following
-    return [
-        Window(f"{chunk.id}@{n}", chunk.id, chunk.text[a:b], chunk.start + a, chunk.start + b)
+    named = chunk.heading != title
+    lead = f"{chunk.heading}\n" if named else ""
+    found = [
+        Window(f"{chunk.id}@{n}", chunk.id, lead + without_markers(chunk.text[a:b]), chunk.start + a, chunk.start + b)
         for n, (a, b) in enumerate(covers)
     ]
+    if named:
+        heading = f"{title}: {chunk.heading}"
+        found.append(Window(f"{chunk.id}{HEADING_WINDOW}", chunk.id, heading, chunk.start, chunk.end))
+    return found
 
 
 def chunk_sentences(chunk: Chunk) -> list[Sentence]:

@@ -77,6 +77,28 @@ class SentenceEmbedder(Embeddings):
                 on_progress(len(group))
         return vectors
 
+    def embed_with_parts(self, text: str, parts: Sequence[tuple[int, int]]) -> Vectors:
+        """Vectors of a text and of parts of it, given as (start, end); shape (1 + len(parts), dimension).
+
+        One pass through the model serves all: a part's vector is the mean of its tokens' vectors, which have
+        read the whole text ("late chunking", Günther et al., 2024, arXiv:2409.04701). A part beyond what the
+        model reads (256 tokens for the default one) gets a pass of its own.
+        """
+        import torch
+
+        encoder = self._encoder()
+        tokens = encoder.tokenizer(
+            text, return_offsets_mapping=True, return_tensors="pt", truncation=True, max_length=encoder.max_seq_length
+        )
+        offsets = tokens.pop("offset_mapping")[0].numpy()
+        with torch.inference_mode():
+            states = encoder[0].auto_model(**tokens).last_hidden_state[0].numpy()
+        vectors = [_unit(states.mean(axis=0))]
+        for start, end in parts:
+            inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])
+            vectors.append(_unit(states[inside].mean(axis=0)) if inside.any() else self.embed([text[start:end]])[0])
+        return np.stack(vectors)
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's form of `embed`."""
         return self.embed(texts).tolist()  # type: ignore[no-any-return]
@@ -89,6 +111,10 @@ class SentenceEmbedder(Embeddings):
         if self._loaded is None:
             self._loaded = _load(self.model)
         return self._loaded
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)
 
 
 def _load(model: str) -> SentenceTransformer:

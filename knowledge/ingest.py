@@ -15,7 +15,6 @@ from knowledge.documents import READERS, Read, parse, read_bytes
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.errors import KnowledgeError, UnreadableFile
 from knowledge.index import Generation, Home
-from knowledge.sentences import without_markers
 from knowledge.store import Entry, Known, Store
 from knowledge.types import Document
 
@@ -205,11 +204,10 @@ def _entries(
     texts: list[str] = []
     for document in documents:
         parts = chunks(document)
-        covers = [w for c in parts for w in windows(c)]
+        covers = [w for c in parts for w in windows(c, document.title)]
         said = [(c.id, s) for c in parts for s in chunk_sentences(c)]
-        headings = {c.id: c.heading for c in parts}
         prepared.append((document, parts, covers, said))
-        texts += [f"{headings[w.chunk]}\n{without_markers(w.text)}" for w in covers]
+        texts += [w.text for w in covers]
         texts += [s.text for _, s in said]
     if progress:
         with progress(len(texts)) as bar:

@@ -25,15 +25,22 @@ DENSE_WEIGHT = 0.4
 CUT_OFF = 0.5
 # Windows asked from the vector index: enough for every passage that could still win by its keywords.
 NEAREST = 60
+PER_QUERY = 4
 _DUPLICATE = 0.8
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What was found for some queries, and the generation it came from."""
+    """What was found for some queries, and the generation it came from.
+
+    `passages` answer them together; `by_query` holds for each query its own best ones. `vectors` has a row for
+    each query.
+    """
 
     queries: tuple[str, ...]
     passages: tuple[Passage, ...]
+    by_query: tuple[tuple[Passage, ...], ...]
+    vectors: Vectors
     generation: Generation
 
 
@@ -62,29 +69,47 @@ class Retriever:
         return self._generation
 
     def retrieve(
-        self, queries: Sequence[str], vectors: Vectors | None = None, *, limit: int = LIMIT
+        self,
+        queries: Sequence[str],
+        vectors: Vectors | None = None,
+        *,
+        weights: Sequence[float] | None = None,
+        limit: int = LIMIT,
     ) -> Retrieval:
         """The passages that answer the queries best, at most `limit`, best first.
 
-        `vectors` are the queries' embeddings, shape (len(queries), dimension), if they are known already. The
-        first query counts fully, the others half: they widen the search, they do not steer it.
+        `vectors` are the queries' embeddings, shape (len(queries), dimension), if they are known already. With
+        several queries a chunk counts by its best score times that query's weight (1 unless told).
         """
         generation = self.generation()
-        if not queries or not generation.chunks:
-            return Retrieval(tuple(queries), (), generation)
         if vectors is None:
             vectors = self.embedder.embed(queries)
+        if not queries or not generation.chunks:
+            return Retrieval(tuple(queries), (), (), vectors, generation)
         dense = _best_windows(generation, vectors)
         lexical = np.stack([generation.lexical.scores(query) for query in queries])
         fused = np.stack([weighted(d, x, dense_weight=DENSE_WEIGHT) for d, x in zip(dense, lexical, strict=True)])
-        score = fused[0] if len(queries) == 1 else np.maximum(fused[0], 0.5 * fused[1:].max(axis=0))
-        ranked = np.argsort(-score, kind="stable")[: 4 * limit]
-        kept = [i for i in ranked if score[i] >= CUT_OFF * score[ranked[0]]]
-        passages = [
-            Passage(generation.chunks[i], float(score[i]), float(dense[:, i].max()), float(lexical[:, i].max()))
-            for i in _without_duplicates(kept, generation.chunks)[:limit]
-        ]
-        return Retrieval(tuple(queries), tuple(passages), generation)
+        scale = np.asarray(weights if weights is not None else [1.0] * len(queries), dtype=np.float32)
+        together = (fused * scale[:, None]).max(axis=0)
+        return Retrieval(
+            tuple(queries),
+            _best(generation, together, dense.max(axis=0), lexical.max(axis=0), limit),
+            tuple(
+                _best(generation, f, d, x, PER_QUERY) for f, d, x in zip(fused, dense, lexical, strict=True)
+            ),
+            vectors,
+            generation,
+        )
+
+
+def _best(generation: Generation, score: Scores, dense: Scores, lexical: Scores, limit: int) -> tuple[Passage, ...]:
+    """The best chunks by `score`, near-duplicates and the hopeless dropped."""
+    ranked = np.argsort(-score, kind="stable")[: 4 * limit]
+    kept = [int(i) for i in ranked if score[i] >= CUT_OFF * score[ranked[0]]]
+    return tuple(
+        Passage(generation.chunks[i], float(score[i]), float(dense[i]), float(lexical[i]))
+        for i in _without_duplicates(kept, generation.chunks)[:limit]
+    )
 
 
 def _stamp(pointer: Path) -> tuple[int, int] | None:

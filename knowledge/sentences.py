@@ -29,17 +29,28 @@ def sentences(text: str, *, offset: int = 0) -> list[Sentence]:
     """
     found: list[Sentence] = []
     for start, end in _blocks(text):
-        # The markers are masked by spaces of their length, so that every offset stays true.
-        masked = _MARKER.sub(lambda m: " " * len(m.group()), text[start:end])
-        for boundary in sentencex.get_sentence_boundaries("en", masked):
+        block, origin = _clean(text[start:end])
+        for boundary in sentencex.get_sentence_boundaries("en", block):
             a, b = boundary["start_index"], boundary["end_index"]
-            kept = masked[a:b].strip()
+            kept = block[a:b].strip()
             if not kept:
                 continue
-            a += len(masked[a:b]) - len(masked[a:b].lstrip())
-            keys = _KEY.findall(" ".join(m.group() for m in _MARKER.finditer(text, start + a, start + b)))
-            found.append(Sentence(kept, offset + start + a, offset + start + a + len(kept), tuple(keys)))
+            a += len(block[a:b]) - len(block[a:b].lstrip())
+            first, last = start + origin[a], start + origin[a + len(kept) - 1] + 1
+            keys = _KEY.findall(text[last : after_markers(text, last)])
+            found.append(Sentence(text[first:last], offset + first, offset + last, tuple(keys)))
     return found
+
+
+def _clean(text: str) -> tuple[str, list[int]]:
+    """The text without its markers, and for each of its characters the place it had before."""
+    kept: list[int] = []
+    at = 0
+    for marker in _MARKER.finditer(text):
+        kept += range(at, marker.start())
+        at = marker.end()
+    kept += range(at, len(text))
+    return "".join(text[i] for i in kept), kept
 
 
 def without_markers(text: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.chunks import HEADING_WINDOW
 from knowledge.types import Chunk, Document, Sentence, Source, Window
 
 _SCHEMA = """
@@ -172,6 +173,15 @@ class Store:
         for chunk, text, start, end, keys, vector in rows:
             found[chunk].append((Sentence(text, start, end, tuple(keys.split())), _unpack(vector)))
         return found
+
+    def headings_of(self, chunk_ids: Sequence[str]) -> dict[str, Vector]:
+        """Chunk id → the vector of its heading; chunks without a heading of their own are left out."""
+        marks = ", ".join("?" * len(chunk_ids))
+        rows = self._db.execute(
+            f"SELECT chunk, vector FROM windows WHERE id IN ({marks})",  # noqa: S608
+            tuple(f"{chunk}{HEADING_WINDOW}" for chunk in chunk_ids),
+        )
+        return {chunk: _unpack(vector) for chunk, vector in rows}
 
     def counts(self) -> dict[str, int]:
         """How many documents, chunks, windows and sentences there are."""

@@ -51,7 +51,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a chunk short enough for the embedding model to read whole; offsets are the document's."""
+    """What the embedding model reads of a part of a chunk; offsets are the document's."""
 
     id: str
     chunk: str

@@ -1,0 +1,1 @@
+"""How a message becomes advice: brief, queries, retrieval, writing, grounding."""

@@ -1,0 +1,89 @@
+"""Message and history → what to look up."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from bot.errors import BadQuestion
+from bot.types import Clause, Kind, Message, Queries
+from knowledge.sentences import sentences
+
+MAX_CHARACTERS = 8000
+MAX_CLAUSES = 10
+# A follow-up leans on the turn before it: it is short, or points back with a word.
+_FOLLOW_UP_WORDS = 9
+_POINTS_BACK = re.compile(
+    r"\b(it|its|that|this|these|those|they|them|the same|instead|one|ones|then|else|why|and what|what about)\b", re.I
+)
+_SMALL_TALK = re.compile(
+    r"\W*(hi|hello|hey|good (morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|ok(ay)?|great|perfect|"
+    r"bye|goodbye|nice|cool|got it|yes|no|sure|never mind)"
+    r"([\s,]+(there|a lot|so much|very much|you|all|that|bye|for (the|your) \w+|is (great|helpful)|was (great|helpful)))*"
+    r"\W*",
+    re.I,
+)
+_FIRST_PERSON = re.compile(r"\b(we|we're|we've|we'd|our|us|my|i have|i've|i'm|i am|i need|i want|i run|i work)\b", re.I)
+_BOUNDARY = re.compile(
+    r"[,;:]\s+(?:and\s+|but\s+)?|\s+[–—-]\s+|\s+(?:but|and|because|while)\s+(?=(?:we|i|our|my|it|they|no|nobody|the|need)\b)",
+    re.I,
+)
+# Characters that show nothing: they must not make an empty message look full.
+_INVISIBLE = {"Cf", "Cc", "Co", "Cs", "Cn"}
+
+
+def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
+    """Tell what kind of message it is and what to look up for it; raises BadQuestion.
+
+    >>> read_queries("thanks a lot!").kind
+    'small-talk'
+    >>> [c.text for c in read_queries("We have no labels, and two weeks. Should we fine-tune?").clauses]
+    ['We have no labels', 'two weeks', 'Should we fine-tune?']
+    """
+    message = clean(question)
+    if not re.search(r"\w", message):
+        raise BadQuestion("Your message holds no words. Tell me about your project, or ask a question.")
+    if len(message) > MAX_CHARACTERS:
+        raise BadQuestion(
+            f"Your message has {len(message):,} characters and I read at most {MAX_CHARACTERS:,}. "
+            "Send me the part that describes your project and your question."
+        )
+    if _SMALL_TALK.fullmatch(message):
+        return Queries("small-talk", message)
+    clauses = tuple(_clauses(message))[:MAX_CLAUSES]
+    return Queries(_kind(message, clauses), message, _context(message, history), clauses)
+
+
+def clean(text: str) -> str:
+    """The text without characters that show nothing, line ends and composed letters made uniform."""
+    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
+    return unicodedata.normalize("NFC", "".join(kept)).strip()
+
+
+def _kind(message: str, clauses: Sequence[Clause]) -> Kind:
+    """A project is told in the first person and states something beside the question."""
+    states = [c for c in clauses if not c.text.endswith("?")]
+    told = _FIRST_PERSON.search(message) is not None
+    return "project" if told and (states or len(message.split()) > 12) else "question"
+
+
+def _context(message: str, history: Sequence[Message]) -> str:
+    """The person's previous message, when this one cannot be understood without it."""
+    before = [clean(m.content) for m in history if m.role == "user"]
+    before = [b for b in before if b and not _SMALL_TALK.fullmatch(b)]
+    short = len(message.split()) <= _FOLLOW_UP_WORDS
+    return before[-1][:MAX_CHARACTERS] if before and (short or _POINTS_BACK.search(message)) else ""
+
+
+def _clauses(message: str) -> Iterator[Clause]:
+    for sentence in sentences(message):
+        start = 0
+        for boundary in [*_BOUNDARY.finditer(sentence.text), None]:
+            end = boundary.start() if boundary else len(sentence.text)
+            text = sentence.text[start:end].strip()
+            if re.search(r"\w", text):
+                a = sentence.start + start + len(sentence.text[start:end]) - len(sentence.text[start:end].lstrip())
+                kept = text if text.endswith("?") else text.rstrip(".!")
+                yield Clause(kept, a, a + len(kept))
+            start = boundary.end() if boundary else end

@@ -1,0 +1,56 @@
+"""Settings: an argument wins over the environment (`CONSULTANT_*`), the environment over the default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import BadSetting
+from knowledge.embeddings import DEFAULT_MODEL
+
+PREFIX = "CONSULTANT_"
+
+
+class Settings(BaseSettings):
+    """Read once, then frozen. Each field is `CONSULTANT_` + its name in capitals in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", protected_namespaces=())
+
+    home: Path = Field(Path.home() / ".consultant", description="Data directory: index generations and their pointer.")
+    embeddings: str = Field(DEFAULT_MODEL, description="Embedding model: its name or a folder.")
+    model: str = Field("quoting", description="Who writes the answers; quoting needs no language model.")
+    host: str = Field("127.0.0.1", description="Address that the page is served on.")
+    port: int = Field(7860, ge=0, le=65535, description="Port that the page is served on; 0 takes a free one.")
+    log_level: str = Field("warning", description="How much is logged: debug, info, warning or error.")
+
+
+def read_settings(**arguments: Any) -> Settings:
+    """Settings from arguments that are not None, environment and defaults; raises BadSetting."""
+    try:
+        settings = Settings(**{name: value for name, value in arguments.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BadSetting(
+            f"The setting {PREFIX}{name.upper()} is not usable: {first['msg']}. Set it to a value that is, or unset it."
+        ) from error
+    if settings.model != "quoting":
+        raise BadSetting(
+            f"The model {settings.model!r} is not known to this version. Unset {PREFIX}MODEL or set it to: quoting"
+        )
+    return settings
+
+
+def origins(settings: Settings, arguments: set[str]) -> list[tuple[str, str, str]]:
+    """(name, value, where it came from) of every setting, secrets masked."""
+    rows = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        shown = "********" if isinstance(value, SecretStr) else str(value)
+        told = name in settings.model_fields_set
+        origin = "argument" if name in arguments else "environment" if told else "default"
+        rows.append((PREFIX + name.upper(), shown, origin))
+    return rows

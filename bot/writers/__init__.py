@@ -1,0 +1,1 @@
+"""Writers turn what was retrieved into the statements of an answer."""

@@ -1,0 +1,282 @@
+"""The writer without a language model: it chooses sentences of passages and puts them in an advisor's order.
+
+Every claim it makes is a sentence of a document, word for word. Its own words only join them, and quote the
+person back. It leans on how the corpus is written (design section 7): the first sentence of a section answers
+the section's heading, sections named "How do I start …" hold steps, those named "What would change …" hold
+conditions. Documents written otherwise are quoted by the likeness of single sentences alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markdown_it import MarkdownIt
+
+from bot.types import Clause, Draft, PromptVersion, Queries
+from knowledge.retriever import Retrieval
+from knowledge.store import Vector
+from knowledge.types import Chunk, Passage, Sentence
+
+GREETING = "Hello. Tell me about your project: the task, the data you have, your time and your budget."
+WELCOME = "You are welcome. Tell me more about your project whenever you like."
+REFUSAL = (
+    "My sources do not answer that; I can help you choose between prompt engineering, retrieval, fine-tuning, "
+    "a hybrid or a simpler tool for your own project."
+)
+PROMPT = PromptVersion(
+    "quoting", hashlib.sha256("\n".join([GREETING, WELCOME, REFUSAL]).encode()).hexdigest()[:8]
+)
+
+MAX_REASONS = 3
+MAX_STEPS = 3
+MAX_SUPPORT = 4
+# Chosen by `benchmarks/quoting.py`: how alike (cosine) two texts must be to stand together.
+ANSWERS = 0.36
+REASON = 0.44
+SUPPORT = 0.42
+REPEATS = 0.83
+OPENS = 0.1
+
+_STARTS = re.compile(r"^how (do|can|should) (i|we) (start|begin)\b", re.I)
+_CHANGES = re.compile(r"^what would change\b|^when does .*\bnot\b|^when (is|are) .*\bnot\b", re.I)
+_ASKS_WHAT_FITS = re.compile(
+    r"^which approach\b|^when (does|is|are|do) (?!.*\bnot\b)|^should i\b|^is .*\b(enough|worth|right|for)\b|\bor\b.*\?|^what if i\b|^can i\b",
+    re.I,
+)
+_ASKS_FOR_STEPS = re.compile(r"^\W*(how (do|can|should|would) (i|we|you)|how to|what (do i|should i|should we) do first)\b", re.I)
+_LEANS_BACK = re.compile(
+    r"(This|That|These|Those|It|Its|They|Their|Such|He|She|However|But|And|So|Also|Therefore|Thus|Then|Here|There|"
+    r"Instead|Another|Both|Otherwise|Moreover|Furthermore|Additionally|As a result|For example|In addition|"
+    r"On the other hand|In contrast|Similarly)\b"
+)
+_NAMES_APPROACH = re.compile(
+    r"\b(prompt\w*|retriev\w+|RAG|fine-tun\w+|tun(e|ing)|train\w*|classifier|parser|rules?|lookup|database|tool|hybrid|"
+    r"template|examples|small model)\b",
+    re.I,
+)
+_STEP_BEFORE = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}[.)]|[-*+])[ \t]+$")
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    passage: Passage
+    sentence: Sentence
+    vector: Vector
+    heading: Vector | None
+    first: bool
+
+    @property
+    def chunk(self) -> Chunk:
+        return self.passage.chunk
+
+
+class QuotingWriter:
+    """Composes advice about a project, or the answer to a question, from sentences of the passages."""
+
+    name = "quoting"
+    prompt = PROMPT
+
+    def write(self, queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
+        """The statements of the answer in reading order; a refusal when the passages do not answer."""
+        if queries.kind == "small-talk":
+            yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
+        elif not answers(retrieval):
+            yield Draft(REFUSAL, "plain")
+        elif queries.kind == "project":
+            yield from _advise(queries, retrieval)
+        else:
+            yield from _explain(queries, retrieval)
+
+
+def answers(retrieval: Retrieval) -> bool:
+    """Whether any passage is near enough to any query to be quoted as an answer."""
+    return any(p.dense >= ANSWERS for p in retrieval.passages)
+
+
+def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
+    """A direct answer, then what supports it: two to five sentences, or steps when steps were asked for."""
+    candidates = _candidates(retrieval, retrieval.passages)
+    message = retrieval.vectors[0]
+    lead = max(candidates, key=lambda c: _fit(c, message), default=None)
+    if lead is None:
+        yield Draft(REFUSAL, "plain")
+        return
+    used = [lead]
+    yield _quote(lead, "lead")
+    steps = _steps(candidates, lead.chunk)
+    if steps and _ASKS_FOR_STEPS.match(queries.message):
+        yield from (_quote(step, "step") for step in steps if step is not lead)
+        return
+    beside = [c for c in candidates if c.chunk == lead.chunk and c is not lead]
+    beyond = [c for c in candidates if c.chunk != lead.chunk]
+    for group, most in ((beside, 2), (beyond, 2)):
+        ranked = sorted(group, key=lambda c: -_fit(c, message))
+        chosen: list[_Candidate] = []
+        for candidate in ranked:
+            near = float(candidate.vector @ message) >= SUPPORT or candidate.first
+            if len(chosen) < most and near and not _repeats(candidate, [*used, *chosen]):
+                chosen.append(candidate)
+        # What stands together in a section is read in its order.
+        chosen.sort(key=lambda c: candidates.index(c))
+        used += chosen
+        yield from (_quote(c, "support") for c in chosen)
+
+
+def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
+    """Advice first, why in the person's words, what would change it, what to do first."""
+    message = retrieval.vectors[0]
+    pool = _candidates(retrieval, _all_passages(retrieval))
+    lead = _lead(pool, message)
+    if lead is None:
+        yield Draft(REFUSAL, "plain")
+        return
+    used = [lead]
+    yield _quote(lead, "lead")
+    for clause, reason in _reasons(queries, retrieval, pool, used):
+        used.append(reason)
+        yield _quote(reason, "reason", said=clause.text)
+    siblings = _sections_of(retrieval, lead)
+    change = _best_of(siblings, _CHANGES, message, used)
+    if change:
+        used.append(change)
+        yield _quote(change, "change")
+    first = next((c for c in siblings if _STARTS.match(c.chunk.heading)), None)
+    if first:
+        yield from (_quote(step, "step") for step in _steps(siblings, first.chunk)[:MAX_STEPS])
+
+
+def _lead(pool: Sequence[_Candidate], message: Vector) -> _Candidate | None:
+    """The sentence that answers the whole message: it opens a section that is asked what fits, and names an
+    approach."""
+    leads = [
+        c
+        for c in pool
+        if c.first and _ASKS_WHAT_FITS.search(c.chunk.heading) and _NAMES_APPROACH.search(c.sentence.text)
+    ]
+    return max(leads or pool, key=lambda c: _fit(c, message), default=None)
+
+
+def _reasons(
+    queries: Queries, retrieval: Retrieval, pool: Sequence[_Candidate], used: Sequence[_Candidate]
+) -> Iterator[tuple[Clause, _Candidate]]:
+    """For what the person stated, the sentence that says what it means for the choice; the closest first."""
+    offset = len(retrieval.queries) - len(queries.clauses)
+    pairs = []
+    for i, clause in enumerate(queries.clauses):
+        if clause.text.endswith("?"):
+            continue
+        own = {p.chunk.id for p in retrieval.by_query[offset + i]}
+        vector = retrieval.vectors[offset + i]
+        for c in pool:
+            likeness = float(c.vector @ vector)
+            if c.chunk.id in own and likeness >= REASON and _NAMES_APPROACH.search(c.sentence.text):
+                pairs.append((likeness + 0.08 * c.first, clause, c))
+    pairs.sort(key=lambda pair: -pair[0])
+    told: set[str] = set()
+    chosen: list[_Candidate] = list(used)
+    for _, clause, c in pairs:
+        if clause.text not in told and len(told) < MAX_REASONS and not _repeats(c, chosen):
+            told.add(clause.text)
+            chosen.append(c)
+            yield clause, c
+
+
+def _candidates(retrieval: Retrieval, passages: Sequence[Passage]) -> list[_Candidate]:
+    """Every sentence of the passages that can stand alone."""
+    ids = [p.chunk.id for p in passages]
+    said = retrieval.generation.store.sentences_of(ids)
+    headings = retrieval.generation.store.headings_of(ids)
+    return [
+        _Candidate(passage, sentence, vector, headings.get(passage.chunk.id), first=i == 0)
+        for passage in passages
+        for i, (sentence, vector) in enumerate(said[passage.chunk.id])
+        if stands_alone(sentence.text)
+    ]
+
+
+def _all_passages(retrieval: Retrieval) -> list[Passage]:
+    found = {p.chunk.id: p for group in retrieval.by_query for p in group}
+    return list((found | {p.chunk.id: p for p in retrieval.passages}).values())
+
+
+def _sections_of(retrieval: Retrieval, lead: _Candidate) -> list[_Candidate]:
+    """The sentences of the lead's document, as candidates with the lead's score."""
+    others = [
+        Passage(chunk, lead.passage.score, lead.passage.dense, lead.passage.lexical)
+        for chunk in retrieval.generation.chunks
+        if chunk.doc == lead.chunk.doc and (_STARTS.match(chunk.heading) or _CHANGES.match(chunk.heading))
+    ]
+    return _candidates(retrieval, others)
+
+
+def _best_of(
+    candidates: Sequence[_Candidate], heading: re.Pattern[str], message: Vector, used: Sequence[_Candidate]
+) -> _Candidate | None:
+    fitting = [c for c in candidates if heading.match(c.chunk.heading) and not _repeats(c, used)]
+    return max(fitting, key=lambda c: float(c.vector @ message), default=None)
+
+
+def _steps(candidates: Sequence[_Candidate], chunk: Chunk) -> list[_Candidate]:
+    """The items of the lists in a chunk; without a list, nothing."""
+    return [
+        c
+        for c in candidates
+        if c.chunk == chunk and _STEP_BEFORE.search(chunk.text[: c.sentence.start - chunk.start])
+    ]
+
+
+def _fit(candidate: _Candidate, message: Vector) -> float:
+    """How well a sentence answers: its likeness and its passage's score; the one that opens a section answers
+    the section's heading, so it counts as much as the heading is like the question."""
+    own = float(candidate.vector @ message)
+    if candidate.first and candidate.heading is not None:
+        own = max(own, float(candidate.heading @ message)) + OPENS
+    return own + 0.25 * candidate.passage.score
+
+
+def _repeats(candidate: _Candidate, used: Sequence[_Candidate]) -> bool:
+    return any(
+        candidate.sentence.text == u.sentence.text or float(candidate.vector @ u.vector) > REPEATS for u in used
+    )
+
+
+def stands_alone(text: str) -> bool:
+    """Whether a sentence reads well without its neighbours: whole, of sensible length, not leaning back.
+
+    >>> stands_alone("LoRA trains two small matrices."), stands_alone("It is cheap."), stands_alone("Book Free Call")
+    (True, False, False)
+    """
+    words = text.split()
+    return (
+        4 <= len(words) <= 60
+        and re.search(r"[.!][\"”’)]?$", text) is not None
+        and (text[0].isupper() or text[0].isdigit() or text[0] in "\"“‘")
+        and not _LEANS_BACK.match(text)
+        and not re.search(r"\||https?://|^\W*\w+:\s*$", text)
+    )
+
+
+def _quote(candidate: _Candidate, block: str, *, said: str = "") -> Draft:
+    return Draft(plain(candidate.sentence.text), block, candidate.passage, candidate.sentence, said)  # type: ignore[arg-type]
+
+
+_INLINE = MarkdownIt("commonmark")
+
+
+def plain(text: str) -> str:
+    """A sentence as it is read: inline markup and line breaks gone, no word changed.
+
+    >>> plain("Use **LoRA**\\nfirst.")
+    'Use LoRA first.'
+    """
+    if re.search(r"[*_`\[\]<&\\]", text):
+        tokens = _INLINE.parseInline(text)[0].children or []
+        text = "".join(t.content if t.type in ("text", "code_inline", "html_inline") else " " if "break" in t.type else "" for t in tokens)
+    return " ".join(text.split())
+
+
+__all__ = ["PROMPT", "REFUSAL", "QuotingWriter", "answers", "plain", "stands_alone"]
