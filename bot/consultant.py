@@ -11,7 +11,6 @@ import numpy as np
 from bot.grounding import Grounder
 from bot.queries import read_queries
 from bot.types import Answer, Citation, Draft, Message, PromptVersion, Queries, Statement
-from knowledge.embeddings import SentenceEmbedder
 from knowledge.retriever import Retrieval, Retriever
 from knowledge.types import Document
 

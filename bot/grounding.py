@@ -5,10 +5,11 @@ A quote must stand at its place in the passage; a repeated quote keeps its numbe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bot.types import Citation, Draft, Grounding, Statement, Status
+from bot.types import Citation, Draft, Grounding, Quote, Statement, Status
+from knowledge.sentences import plain
 from knowledge.types import Document, Source
 
 
@@ -19,67 +20,66 @@ class Grounder:
     `documents` gives the titles and sources of the documents that may be cited, by id.
     """
 
-    documents: dict[str, Document]
+    documents: Mapping[str, Document]
     citations: list[Citation] = field(default_factory=list)
     claims: int = 0
+    supported: int = 0
 
     def check(self, drafts: Iterable[Draft]) -> Iterator[tuple[Statement, Citation | None]]:
-        """The statements that may be shown, each with its citation if it is new."""
+        """The statements that may be shown, each with its citation if that is new."""
         for draft in drafts:
-            if draft.quote is None or draft.passage is None:
+            if draft.quote is None:
                 yield Statement(draft.text, draft.block), None
                 continue
             self.claims += 1
-            if not _verbatim(draft):
+            if not is_verbatim(draft.text, draft.quote):
                 continue
-            known = next((c for c in self.citations if (c.doc, c.start) == self._place(draft)), None)
-            citation = known or self._cite(draft)
-            if known is None:
-                self.citations.append(citation)
+            self.supported += 1
+            known = self._known(draft.quote)
+            citation = known or self._cite(draft.quote)
             yield Statement(draft.text, draft.block, citation.n, draft.said), None if known else citation
 
     def result(self) -> tuple[Grounding, Status]:
         """How much of what was claimed is supported."""
-        supported = len(self.citations)
-        status: Status = (
-            "refused" if not self.claims else "grounded" if supported == self.claims else "partly" if supported else "ungrounded"
-        )
-        return Grounding(self.claims, supported), status
+        counts = Grounding(self.claims, self.supported)
+        if not self.claims:
+            return counts, "refused"
+        if not self.supported:
+            return counts, "ungrounded"
+        return counts, "grounded" if self.supported == self.claims else "partly"
 
-    @staticmethod
-    def _place(draft: Draft) -> tuple[str, int]:
-        assert draft.passage and draft.quote, "only quotes have a place"
-        return draft.passage.chunk.doc, draft.quote.start
+    def _known(self, quote: Quote) -> Citation | None:
+        place = (quote.passage.chunk.doc, quote.sentence.start)
+        return next((c for c in self.citations if (c.doc, c.start) == place), None)
 
-    def _cite(self, draft: Draft) -> Citation:
-        assert draft.passage and draft.quote, "only quotes are cited"
-        chunk, quote = draft.passage.chunk, draft.quote
+    def _cite(self, quote: Quote) -> Citation:
+        chunk = quote.passage.chunk
         document = self.documents[chunk.doc]
-        return Citation(
+        citation = Citation(
             n=len(self.citations) + 1,
             doc=chunk.doc,
             title=document.title,
             heading=chunk.heading,
-            quote=chunk.text[quote.start - chunk.start : quote.end - chunk.start],
-            start=quote.start,
-            end=quote.end,
-            score=round(draft.passage.score, 4),
-            sources=_sources(document, quote.keys),
-            passage=draft.passage,
+            quote=_there(quote),
+            start=quote.sentence.start,
+            end=quote.sentence.end,
+            score=round(quote.passage.score, 4),
+            sources=_sources(document, quote.sentence.keys),
+            passage=quote.passage,
         )
+        self.citations.append(citation)
+        return citation
 
 
-def _verbatim(draft: Draft) -> bool:
-    """Whether the quoted sentence is what stands at its place, and the statement says no other words."""
-    assert draft.passage and draft.quote, "only quotes are checked"
-    chunk, quote = draft.passage.chunk, draft.quote
-    there = chunk.text[quote.start - chunk.start : quote.end - chunk.start]
-    return there == quote.text and _words(draft.text) == _words(there)
+def is_verbatim(text: str, quote: Quote) -> bool:
+    """Whether the quoted sentence is what stands at its place, and the text says its words and no others."""
+    return _there(quote) == quote.sentence.text and text == plain(quote.sentence.text)
 
 
-def _words(text: str) -> str:
-    """Letters and digits in their order: markup and spacing may differ between a quote and how it is shown."""
-    return "".join(c for c in text if c.isalnum())
+def _there(quote: Quote) -> str:
+    """What stands in the passage where the quote says it stands."""
+    chunk, sentence = quote.passage.chunk, quote.sentence
+    return chunk.text[sentence.start - chunk.start : sentence.end - chunk.start]
 
 
 def _sources(document: Document, keys: Iterable[str]) -> tuple[Source, ...]:

@@ -15,18 +15,22 @@ MAX_CLAUSES = 10
 # A follow-up leans on the turn before it: it is short, or points back with a word.
 _FOLLOW_UP_WORDS = 9
 _POINTS_BACK = re.compile(
-    r"\b(it|its|that|this|these|those|they|them|the same|instead|one|ones|then|else|why|and what|what about)\b", re.I
+    r"\b(it|its|that|this|these|those|they|them|the same|instead|one|ones|then|else|why|and what|what about)\b",
+    re.I,
 )
 _SMALL_TALK = re.compile(
     r"\W*(hi|hello|hey|good (morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|ok(ay)?|great|perfect|"
     r"bye|goodbye|nice|cool|got it|yes|no|sure|never mind)"
-    r"([\s,]+(there|a lot|so much|very much|you|all|that|bye|for (the|your) \w+|is (great|helpful)|was (great|helpful)))*"
+    r"([\s,]+(there|a lot|so much|very much|you|all|that|bye|for (the|your) \w+|(is|was) (great|helpful)))*"
     r"\W*",
     re.I,
 )
-_FIRST_PERSON = re.compile(r"\b(we|we're|we've|we'd|our|us|my|i have|i've|i'm|i am|i need|i want|i run|i work)\b", re.I)
+_FIRST_PERSON = re.compile(
+    r"\b(we|we're|we've|we'd|our|us|my|i have|i've|i'm|i am|i need|i want|i run|i work)\b", re.I
+)
 _BOUNDARY = re.compile(
-    r"[,;:]\s+(?:and\s+|but\s+)?|\s+[–—-]\s+|\s+(?:but|and|because|while)\s+(?=(?:we|i|our|my|it|they|no|nobody|the|need)\b)",
+    r"[,;:]\s+(?:and\s+|but\s+)?|\s+[–—-]\s+"
+    r"|\s+(?:but|and|because|while)\s+(?=(?:we|i|our|my|it|they|no|nobody|the|need)\b)",
     re.I,
 )
 # Characters that show nothing: they must not make an empty message look full.
@@ -62,10 +66,10 @@ def clean(text: str) -> str:
 
 
 def _kind(message: str, clauses: Sequence[Clause]) -> Kind:
-    """A project is told in the first person and states something beside the question."""
+    """A project is stated: in several clauses, or in the first person beside a question."""
     states = [c for c in clauses if not c.text.endswith("?")]
     told = _FIRST_PERSON.search(message) is not None
-    return "project" if told and (states or len(message.split()) > 12) else "question"
+    return "project" if len(states) >= 2 or (told and (states or len(message.split()) > 12)) else "question"
 
 
 def _context(message: str, history: Sequence[Message]) -> str:

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", protected_namespaces=())
 
-    home: Path = Field(Path.home() / ".consultant", description="Data directory: index generations and their pointer.")
+    home: Path = Field(Path.home() / ".consultant", description="Data directory of the index.")
     embeddings: str = Field(DEFAULT_MODEL, description="Embedding model: its name or a folder.")
     model: str = Field("quoting", description="Who writes the answers; quoting needs no language model.")
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
@@ -35,7 +35,7 @@ def read_settings(**arguments: Any) -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BadSetting(
-            f"The setting {PREFIX}{name.upper()} is not usable: {first['msg']}. Set it to a value that is, or unset it."
+            f"{PREFIX}{name.upper()} is not usable: {first['msg']}. Set it to a value that is, or unset it."
         ) from error
     if settings.model != "quoting":
         raise BadSetting(

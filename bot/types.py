@@ -61,7 +61,7 @@ class Citation:
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence of the answer. `opening` are our own words before it, `said` the person's words in them."""
+    """A sentence of the answer. `said` are the person's words that it takes up."""
 
     text: str
     block: Block
@@ -70,13 +70,20 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Quote:
+    """A sentence of a passage."""
+
+    passage: Passage
+    sentence: Sentence
+
+
+@dataclass(frozen=True)
 class Draft:
     """What a writer hands on: a statement before it was checked, with the sentence it quotes, if any."""
 
     text: str
     block: Block
-    passage: Passage | None = None
-    quote: Sentence | None = None
+    quote: Quote | None = None
     said: str = ""
 
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 from markdown_it import MarkdownIt
@@ -76,7 +77,13 @@ def windows(chunk: Chunk, title: str, *, size: int = WINDOW_CHARACTERS) -> list[
     named = chunk.heading != title
     lead = f"{chunk.heading}\n" if named else ""
     found = [
-        Window(f"{chunk.id}@{n}", chunk.id, lead + without_markers(chunk.text[a:b]), chunk.start + a, chunk.start + b)
+        Window(
+            f"{chunk.id}@{n}",
+            chunk.id,
+            lead + without_markers(chunk.text[a:b]),
+            chunk.start + a,
+            chunk.start + b,
+        )
         for n, (a, b) in enumerate(covers)
     ]
     if named:
@@ -97,7 +104,7 @@ def sections(document: Document) -> list[Section]:
     edges = [(begin, begin, document.title), *heads, (len(text), len(text), "")]
     return [
         Section(heading, start, following)
-        for (_, start, heading), (following, _, _) in zip(edges, edges[1:], strict=False)
+        for (_, start, heading), (following, _, _) in pairwise(edges)
         if re.search(r"\w", text[start:following])
     ]
 
@@ -109,7 +116,7 @@ def _markdown_headings(text: str, begin: int) -> Iterator[tuple[int, int, str]]:
     for line in body.split("\n"):
         starts.append(starts[-1] + len(line) + 1)
     tokens = MarkdownIt("commonmark").parse(body)
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map:
             words = "".join(t.content for t in inline.children or [] if t.type in ("text", "code_inline"))
             yield starts[token.map[0]], min(starts[token.map[1]], len(text)), words.strip()
@@ -129,11 +136,7 @@ def _pieces(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, i
     A quote must never be half a sentence, so pieces end where sentences end; only a sentence longer than a
     piece is cut, where langchain's splitter finds the best place.
     """
-    spans = [
-        piece
-        for s in sentences(text[start:end], offset=start)
-        for piece in _within(text, s.start, s.end, size)
-    ]
+    spans = [piece for s in sentences(text[start:end], offset=start) for piece in _within(text, s.start, s.end, size)]
     if not spans:
         return
     total = spans[-1][1] - spans[0][0]

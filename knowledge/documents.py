@@ -135,11 +135,18 @@ def _read_pdf(read: Read, doc_id: str) -> Document:
     except UnreadableFile:
         raise
     # Damaged files make pypdf raise far more than its own errors; none of them may stop the other files.
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError) as error:
+    except (
+        PyPdfError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        OSError,
+    ) as error:
         raise UnreadableFile("it is damaged or not a PDF; save it again") from error
-    return Document(
-        doc_id, title or read.path.stem, text, path=str(read.path), sha256=read.sha256, markdown=False
-    )
+    return Document(doc_id, title or read.path.stem, text, path=str(read.path), sha256=read.sha256, markdown=False)
 
 
 def _read_docx(read: Read, doc_id: str) -> Document:
@@ -174,11 +181,7 @@ READERS: dict[str, Callable[[Read, str], Document]] = {
 
 def _decode(data: bytes) -> str:
     """Bytes to text with `\\n` line ends: by byte order mark, as UTF-8, else by charset-normalizer's guess."""
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if data.startswith(mark):
-            break
-    else:
-        encoding = "utf-8"
+    encoding = next((e for mark, e in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:

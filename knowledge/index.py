@@ -73,7 +73,7 @@ class Manifest:
                 what = name.replace("_", " ")
                 raise IndexMismatch(
                     f"The index was made with another {what} ({getattr(self, name)}, now {value}). "
-                    "Build it anew with: consultant ingest"
+                    "Build it anew with: consultant ingest --rebuild"
                 )
 
 
@@ -93,7 +93,9 @@ class Home:
             raise NoIndex(f"There is no index in {self.path}. Build one with: consultant ingest") from None
         folder = self.generations / name
         if not name or not (folder / "manifest.json").is_file():
-            raise BrokenGeneration(f"The current index in {self.path} is incomplete. Build it anew with: consultant ingest")
+            raise BrokenGeneration(
+                f"The current index in {self.path} is incomplete. Build it anew with: consultant ingest --rebuild"
+            )
         return folder
 
     def list(self) -> list[Path]:
@@ -156,7 +158,7 @@ class Generation:
         self.store = Store(folder / "store.sqlite", read_only=True)
         self.chunks: list[Chunk] = self.store.chunks()
         self.place = {chunk.id: i for i, chunk in enumerate(self.chunks)}
-        self.titles = self.store.titles()
+        self.topics = self.store.topics()
         self.lexical = LexicalIndex.load(folder / "bm25", len(self.chunks))
         self._client, self.windows = _open_chroma(folder)
 
@@ -186,11 +188,13 @@ def read_manifest(folder: Path) -> Manifest:
         if raw.get("format") != FORMAT:
             raise IndexMismatch(
                 f"The index has format {raw.get('format')}, this version reads {FORMAT}. "
-                "Build it anew with: consultant ingest"
+                "Build it anew with: consultant ingest --rebuild"
             )
         return Manifest(**raw)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BrokenGeneration(f"The index in {folder} is damaged. Build it anew with: consultant ingest") from error
+        raise BrokenGeneration(
+            f"The index in {folder} is damaged. Build it anew with: consultant ingest --rebuild"
+        ) from error
 
 
 def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
@@ -224,7 +228,9 @@ def verify_in_child(folder: Path) -> None:
     )
     if child.returncode != 0:
         reason = child.stderr.strip().split("\n")[-1] or f"the check ended with code {child.returncode}"
-        raise BrokenGeneration(f"The new index failed its check ({reason}). Run consultant ingest again.")
+        raise BrokenGeneration(
+            f"The index {folder.name} failed its check ({reason}). Build it anew with: consultant ingest --rebuild"
+        )
 
 
 def searchable(title: str, chunk: Chunk) -> str:
@@ -235,7 +241,7 @@ def searchable(title: str, chunk: Chunk) -> str:
 def _open_chroma(folder: Path, *, create: bool = False) -> tuple[Any, Collection]:
     import chromadb
 
-    client = chromadb.PersistentClient(
+    client: Any = chromadb.PersistentClient(
         path=str(folder / "chroma"), settings=chromadb.config.Settings(anonymized_telemetry=False)
     )
     try:

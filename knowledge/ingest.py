@@ -77,16 +77,18 @@ def ingest(
     embedder: SentenceEmbedder,
     *,
     corpus: Path | None = CORPUS,
+    rebuild: bool = False,
     progress: ProgressBar | None = None,
 ) -> Report:
     """Bring the index in line with the files; unchanged ones (by SHA-256) are not embedded again.
 
     A folder stands for all readable files below it: what was ingested from there and is gone, is removed. The
-    corpus is always brought in line too. Without any change no generation is built. Raises WriterBusy,
-    BrokenGeneration; files that cannot be read are in the report.
+    corpus is always brought in line too. Without any change no generation is built, unless `rebuild` asks to
+    read and embed all files again. Raises WriterBusy, BrokenGeneration; files that cannot be read are in the
+    report.
     """
     with home.writer():
-        keep = _open_current(home, embedder)
+        keep = None if rebuild else _open_current(home, embedder)
         try:
             roots = [*([corpus] if corpus else []), *paths]
             if keep is None:
@@ -182,9 +184,7 @@ def _with_own_id(document: Document, read: Read, taken: dict[str, str]) -> Docum
     return replace(document, id=f"{document.id}-{suffix}")
 
 
-def _write_store(
-    folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress: ProgressBar | None
-) -> None:
+def _write_store(folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress: ProgressBar | None) -> None:
     target = folder / "store.sqlite"
     if plan.keep:
         plan.keep.copy_to(target)
@@ -217,9 +217,7 @@ def _entries(
     at = 0
     for document, parts, covers, said in prepared:
         middle, end = at + len(covers), at + len(covers) + len(said)
-        yield Entry(
-            document, tuple(parts), tuple(covers), vectors[at:middle], tuple(said), vectors[middle:end]
-        )
+        yield Entry(document, tuple(parts), tuple(covers), vectors[at:middle], tuple(said), vectors[middle:end])
         at = end
 
 

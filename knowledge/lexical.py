@@ -56,9 +56,7 @@ class LexicalIndex:
 def _tokens(texts: Sequence[str]) -> list[list[str]]:
     import bm25s
 
-    tokenized = bm25s.tokenize(
-        list(texts), stopwords="en", stemmer=_stemmer(), return_ids=False, show_progress=False
-    )
+    tokenized = bm25s.tokenize(list(texts), stopwords="en", stemmer=_stemmer(), return_ids=False, show_progress=False)
     return [list(words) for words in tokenized]
 
 

@@ -94,9 +94,7 @@ class Retriever:
         return Retrieval(
             tuple(queries),
             _best(generation, together, dense.max(axis=0), lexical.max(axis=0), limit),
-            tuple(
-                _best(generation, f, d, x, PER_QUERY) for f, d, x in zip(fused, dense, lexical, strict=True)
-            ),
+            tuple(_best(generation, f, d, x, PER_QUERY) for f, d, x in zip(fused, dense, lexical, strict=True)),
             vectors,
             generation,
         )

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import sentencex
+from markdown_it import MarkdownIt
 
 from knowledge.types import Sentence
 
 _MARKER = re.compile(r"\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
 _KEY = re.compile(r"@([\w-]+)")
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
+_INLINE = MarkdownIt("commonmark")
 _HEADING = re.compile(r"^#{1,6}[ \t].*$", re.MULTILINE)
 
 
@@ -62,6 +65,18 @@ def without_markers(text: str) -> str:
     return _MARKER.sub("", text)
 
 
+def plain(text: str) -> str:
+    """A sentence as it is read: inline markup and line breaks gone, no word changed.
+
+    >>> plain("Use **LoRA**\\nfirst.")
+    'Use LoRA first.'
+    """
+    if re.search(r"[*_`\[\]<&\\]", text):
+        tokens = _INLINE.parseInline(text)[0].children or []
+        text = "".join(" " if token.type in ("softbreak", "hardbreak") else token.content for token in tokens)
+    return " ".join(text.split())
+
+
 def after_markers(text: str, end: int) -> int:
     """Where the markers that follow the sentence ending at `end` end, or `end` when none do.
 
@@ -85,7 +100,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
         cuts.add(bullet.start())
         bullets[bullet.start()] = bullet.end()
     ordered = sorted(cuts)
-    for start, end in zip(ordered, ordered[1:], strict=False):
+    for start, end in pairwise(ordered):
         begin = bullets.get(start, start)
         if masked[begin:end].strip():
             yield begin, end

@@ -139,12 +139,14 @@ class Store:
 
     def document(self, doc: str) -> Document | None:
         """One document with its text, or None."""
-        columns = "id, title, text, body_start, summary, topic, updated, path, sha256, markdown, sources"
-        row = self._db.execute(f"SELECT {columns} FROM documents WHERE id = ?", (doc,)).fetchone()  # noqa: S608
+        columns = "id, title, text, body_start, summary, topic, updated, path, sha256, markdown"
+        query = f"SELECT {columns}, sources FROM documents WHERE id = ?"  # noqa: S608
+        row = self._db.execute(query, (doc,)).fetchone()
         if row is None:
             return None
-        *plain, markdown, sources = row
-        return Document(*plain, bool(markdown), tuple(Source(**s) for s in json.loads(sources)))
+        values = dict(zip(columns.split(", "), row[:-1], strict=True))
+        values["markdown"] = bool(values["markdown"])
+        return Document(**values, sources=tuple(Source(**s) for s in json.loads(row[-1])))
 
     def chunks(self) -> list[Chunk]:
         """All chunks in a fixed order; the keyword index counts them by their place in it."""
@@ -154,6 +156,10 @@ class Store:
     def titles(self) -> dict[str, str]:
         """Document id → title."""
         return dict(self._db.execute("SELECT id, title FROM documents"))
+
+    def topics(self) -> dict[str, str]:
+        """Document id → the corpus folder it belongs to, empty for documents from elsewhere."""
+        return dict(self._db.execute("SELECT id, topic FROM documents"))
 
     def windows(self, *, batch: int = 1000) -> Iterator[tuple[list[str], Vector]]:
         """Window ids and their vectors, a batch at a time, in a fixed order."""

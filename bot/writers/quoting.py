@@ -13,11 +13,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from markdown_it import MarkdownIt
-
-from bot.types import Clause, Draft, PromptVersion, Queries
+from bot.types import Clause, Draft, PromptVersion, Queries, Quote
 from knowledge.retriever import Retrieval
+from knowledge.sentences import plain
 from knowledge.store import Vector
 from knowledge.types import Chunk, Passage, Sentence
 
@@ -27,27 +25,31 @@ REFUSAL = (
     "My sources do not answer that; I can help you choose between prompt engineering, retrieval, fine-tuning, "
     "a hybrid or a simpler tool for your own project."
 )
-PROMPT = PromptVersion(
-    "quoting", hashlib.sha256("\n".join([GREETING, WELCOME, REFUSAL]).encode()).hexdigest()[:8]
-)
+PROMPT = PromptVersion("quoting", hashlib.sha256("\n".join([GREETING, WELCOME, REFUSAL]).encode()).hexdigest()[:8])
 
 MAX_REASONS = 3
 MAX_STEPS = 3
 MAX_SUPPORT = 4
 # Chosen by `benchmarks/quoting.py`: how alike (cosine) two texts must be to stand together.
 ANSWERS = 0.36
+PROJECT_ANSWERS = 0.28
 REASON = 0.44
 SUPPORT = 0.42
 REPEATS = 0.83
 OPENS = 0.1
+# What fits the task at hand outweighs what holds for any task.
+TASK = 0.05
 
 _STARTS = re.compile(r"^how (do|can|should) (i|we) (start|begin)\b", re.I)
 _CHANGES = re.compile(r"^what would change\b|^when does .*\bnot\b|^when (is|are) .*\bnot\b", re.I)
 _ASKS_WHAT_FITS = re.compile(
-    r"^which approach\b|^when (does|is|are|do) (?!.*\bnot\b)|^should i\b|^is .*\b(enough|worth|right|for)\b|\bor\b.*\?|^what if i\b|^can i\b",
+    r"^which approach\b|^when (does|is|are|do) (?!.*\bnot\b)|^should i\b"
+    r"|^is .*\b(enough|worth|right|for)\b|^\w+ or \w+|^can i\b",
     re.I,
 )
-_ASKS_FOR_STEPS = re.compile(r"^\W*(how (do|can|should|would) (i|we|you)|how to|what (do i|should i|should we) do first)\b", re.I)
+_ASKS_FOR_STEPS = re.compile(
+    r"^\W*(how (do|can|should|would) (i|we|you)|how to|what (do i|should i|should we) do first)\b", re.I
+)
 _LEANS_BACK = re.compile(
     r"(This|That|These|Those|It|Its|They|Their|Such|He|She|However|But|And|So|Also|Therefore|Thus|Then|Here|There|"
     r"Instead|Another|Both|Otherwise|Moreover|Furthermore|Additionally|As a result|For example|In addition|"
@@ -68,6 +70,7 @@ class _Candidate:
     vector: Vector
     heading: Vector | None
     first: bool
+    about_task: bool
 
     @property
     def chunk(self) -> Chunk:
@@ -84,7 +87,7 @@ class QuotingWriter:
         """The statements of the answer in reading order; a refusal when the passages do not answer."""
         if queries.kind == "small-talk":
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
-        elif not answers(retrieval):
+        elif not answers(queries, retrieval):
             yield Draft(REFUSAL, "plain")
         elif queries.kind == "project":
             yield from _advise(queries, retrieval)
@@ -92,9 +95,11 @@ class QuotingWriter:
             yield from _explain(queries, retrieval)
 
 
-def answers(retrieval: Retrieval) -> bool:
-    """Whether any passage is near enough to any query to be quoted as an answer."""
-    return any(p.dense >= ANSWERS for p in retrieval.passages)
+def answers(queries: Queries, retrieval: Retrieval) -> bool:
+    """Whether any passage is near enough to be quoted as an answer; a project is told in words of its own trade,
+    so its passages may lie farther off."""
+    least = PROJECT_ANSWERS if queries.kind == "project" else ANSWERS
+    return any(p.dense >= least for p in retrieval.passages)
 
 
 def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
@@ -129,8 +134,9 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
 def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     """Advice first, why in the person's words, what would change it, what to do first."""
     message = retrieval.vectors[0]
+    stated = _stated(queries, retrieval)
     pool = _candidates(retrieval, _all_passages(retrieval))
-    lead = _lead(pool, message)
+    lead = _lead(pool, message, stated)
     if lead is None:
         yield Draft(REFUSAL, "plain")
         return
@@ -139,17 +145,31 @@ def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     for clause, reason in _reasons(queries, retrieval, pool, used):
         used.append(reason)
         yield _quote(reason, "reason", said=clause.text)
-    siblings = _sections_of(retrieval, lead)
-    change = _best_of(siblings, _CHANGES, message, used)
+    guide = _guide(queries, retrieval, lead, pool, message)
+    change = _best_of(guide, _CHANGES, message, used)
     if change:
         used.append(change)
         yield _quote(change, "change")
-    first = next((c for c in siblings if _STARTS.match(c.chunk.heading)), None)
+    first = next((c for c in guide if _STARTS.match(c.chunk.heading)), None)
     if first:
-        yield from (_quote(step, "step") for step in _steps(siblings, first.chunk)[:MAX_STEPS])
+        yield from (_quote(step, "step") for step in _steps(guide, first.chunk)[:MAX_STEPS])
 
 
-def _lead(pool: Sequence[_Candidate], message: Vector) -> _Candidate | None:
+def _stated(queries: Queries, retrieval: Retrieval) -> Vector:
+    """The vectors of what the person stated, questions left out; shape (n, dimension)."""
+    offset = len(retrieval.queries) - len(queries.clauses)
+    rows = [offset + i for i, clause in enumerate(queries.clauses) if not clause.text.endswith("?")]
+    return retrieval.vectors[rows] if rows else retrieval.vectors[:1]
+
+
+def _suits(candidate: _Candidate, message: Vector, stated: Vector) -> float:
+    """How well a sentence suits the project: the whole message, and the one statement it is nearest to; a project
+    is told in many statements, and the task is only one of them."""
+    nearest = float((stated @ candidate.vector).max())
+    return _fit(candidate, message) + 0.3 * nearest + TASK * candidate.about_task
+
+
+def _lead(pool: Sequence[_Candidate], message: Vector, stated: Vector) -> _Candidate | None:
     """The sentence that answers the whole message: it opens a section that is asked what fits, and names an
     approach."""
     leads = [
@@ -157,7 +177,7 @@ def _lead(pool: Sequence[_Candidate], message: Vector) -> _Candidate | None:
         for c in pool
         if c.first and _ASKS_WHAT_FITS.search(c.chunk.heading) and _NAMES_APPROACH.search(c.sentence.text)
     ]
-    return max(leads or pool, key=lambda c: _fit(c, message), default=None)
+    return max(leads or pool, key=lambda c: _suits(c, message, stated), default=None)
 
 
 def _reasons(
@@ -189,9 +209,17 @@ def _candidates(retrieval: Retrieval, passages: Sequence[Passage]) -> list[_Cand
     """Every sentence of the passages that can stand alone."""
     ids = [p.chunk.id for p in passages]
     said = retrieval.generation.store.sentences_of(ids)
+    topics = retrieval.generation.topics
     headings = retrieval.generation.store.headings_of(ids)
     return [
-        _Candidate(passage, sentence, vector, headings.get(passage.chunk.id), first=i == 0)
+        _Candidate(
+            passage,
+            sentence,
+            vector,
+            headings.get(passage.chunk.id),
+            i == 0,
+            topics[passage.chunk.doc] == "tasks",
+        )
         for passage in passages
         for i, (sentence, vector) in enumerate(said[passage.chunk.id])
         if stands_alone(sentence.text)
@@ -203,14 +231,30 @@ def _all_passages(retrieval: Retrieval) -> list[Passage]:
     return list((found | {p.chunk.id: p for p in retrieval.passages}).values())
 
 
-def _sections_of(retrieval: Retrieval, lead: _Candidate) -> list[_Candidate]:
-    """The sentences of the lead's document, as candidates with the lead's score."""
-    others = [
-        Passage(chunk, lead.passage.score, lead.passage.dense, lead.passage.lexical)
-        for chunk in retrieval.generation.chunks
-        if chunk.doc == lead.chunk.doc and (_STARTS.match(chunk.heading) or _CHANGES.match(chunk.heading))
+def _guide(
+    queries: Queries, retrieval: Retrieval, lead: _Candidate, pool: Sequence[_Candidate], message: Vector
+) -> list[_Candidate]:
+    """The sections with first steps and with what would change the advice: of the lead's document, else of the
+    one nearest to what was asked, else of the one nearest to the message; without any, nothing."""
+    chunks = retrieval.generation.chunks
+    guides = {c.doc for c in chunks if _STARTS.match(c.heading)}
+    offset = len(retrieval.queries) - len(queries.clauses)
+    asked = [
+        p.chunk.doc
+        for i, clause in enumerate(queries.clauses)
+        if clause.text.endswith("?")
+        for p in retrieval.by_query[offset + i]
     ]
-    return _candidates(retrieval, others)
+    nearest = [c.chunk.doc for c in sorted(pool, key=lambda c: -_fit(c, message))]
+    doc = next((d for d in [lead.chunk.doc, *asked, *nearest] if d in guides), None)
+    return _candidates(
+        retrieval,
+        [
+            Passage(c, lead.passage.score, lead.passage.dense, lead.passage.lexical)
+            for c in chunks
+            if c.doc == doc and (_STARTS.match(c.heading) or _CHANGES.match(c.heading))
+        ],
+    )
 
 
 def _best_of(
@@ -254,29 +298,11 @@ def stands_alone(text: str) -> bool:
     return (
         4 <= len(words) <= 60
         and re.search(r"[.!][\"”’)]?$", text) is not None
-        and (text[0].isupper() or text[0].isdigit() or text[0] in "\"“‘")
+        and (text[0].isupper() or text[0].isdigit() or text[0] in '"“‘')
         and not _LEANS_BACK.match(text)
         and not re.search(r"\||https?://|^\W*\w+:\s*$", text)
     )
 
 
 def _quote(candidate: _Candidate, block: str, *, said: str = "") -> Draft:
-    return Draft(plain(candidate.sentence.text), block, candidate.passage, candidate.sentence, said)  # type: ignore[arg-type]
-
-
-_INLINE = MarkdownIt("commonmark")
-
-
-def plain(text: str) -> str:
-    """A sentence as it is read: inline markup and line breaks gone, no word changed.
-
-    >>> plain("Use **LoRA**\\nfirst.")
-    'Use LoRA first.'
-    """
-    if re.search(r"[*_`\[\]<&\\]", text):
-        tokens = _INLINE.parseInline(text)[0].children or []
-        text = "".join(t.content if t.type in ("text", "code_inline", "html_inline") else " " if "break" in t.type else "" for t in tokens)
-    return " ".join(text.split())
-
-
-__all__ = ["PROMPT", "REFUSAL", "QuotingWriter", "answers", "plain", "stands_alone"]
+    return Draft(plain(candidate.sentence.text), block, Quote(candidate.passage, candidate.sentence), said)

@@ -1,0 +1,47 @@
+"""The doctor: is the embedding model there, is the index whole, does it fit the model?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from knowledge import index
+from knowledge.embeddings import SentenceEmbedder
+from knowledge.errors import KnowledgeError
+from knowledge.index import Home
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; when it is not ok, the message ends in the command that mends it."""
+
+    subject: str
+    ok: bool
+    message: str
+
+
+def examine(home: Path, model: str) -> list[Finding]:
+    """Look at the model and the current generation; the latter in a child process, since a damaged one can
+    end the process that opens it."""
+    embedder = SentenceEmbedder(model)
+    findings = []
+    try:
+        findings.append(Finding("model", True, f"{embedder.identity.name}, SHA-256 {embedder.identity.digest[:12]}…"))
+    except KnowledgeError as error:
+        return [Finding("model", False, str(error))]
+    try:
+        folder = Home(home).current()
+        manifest = index.read_manifest(folder)
+        manifest.check(embedder.identity)
+        index.verify_in_child(folder)
+        findings.append(
+            Finding(
+                "index",
+                True,
+                f"{folder.name}: {manifest.documents} documents, {manifest.chunks} chunks, "
+                f"{manifest.windows} windows, all found",
+            )
+        )
+    except KnowledgeError as error:
+        findings.append(Finding("index", False, str(error)))
+    return findings

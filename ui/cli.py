@@ -1,0 +1,238 @@
+"""The command line: stdout is the answer, stderr the progress; a known error is one line and exit 1.
+
+Modules that load torch, chromadb or gradio are imported inside the commands that need them, so that
+`consultant --help` is instant.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
+    from bot.types import Message
+    from knowledge.ingest import Report
+
+BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later.
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _known_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Print a known error as one line on stderr; leave its traceback to unknown ones."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from bot.errors import ConsultantError
+        from knowledge.errors import KnowledgeError, WriterBusy
+
+        try:
+            return command(*args, **kwargs)
+        except (ConsultantError, KnowledgeError) as error:
+            click.echo(f"consultant: {error}", err=True)
+            sys.exit(BUSY if isinstance(error, WriterBusy) else 1)
+        except BrokenPipeError:
+            # The reader of our output went away (`consultant ask … | head -1`).
+            sys.exit(0)
+
+    return wrapped
+
+
+def _options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every command takes."""
+    command = click.option("--embeddings", help="Embedding model: its name or a folder.")(command)
+    return click.option("--home", type=click.Path(path_type=Path), help="Data directory.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="chatbot-consultant")
+def main() -> None:
+    """Grounded advice on prompt engineering, retrieval, fine-tuning, or something simpler, for your own project."""
+
+
+@main.command()
+@click.argument("question", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.option(
+    "--history",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='Earlier turns: a JSON file with [{"role": "user", "content": "…"}, …].',
+)
+@_options
+@_known_errors
+def ask(question: tuple[str, ...], as_json: bool, history: Path | None, **options: Any) -> None:
+    """Ask QUESTION and print the answer with its sources. A lone - reads the question from standard input."""
+    from bot import assemble
+    from ui import render
+
+    text = sys.stdin.read() if question == ("-",) else " ".join(question)
+    turns = _history(history)
+    answer = assemble.consultant(_settings(options)).ask(text, turns)
+    if as_json:
+        click.echo(json.dumps(render.to_json(answer), ensure_ascii=False, indent=1))
+        return
+    click.echo(render.plain_text(answer))
+    if answer.citations:
+        click.echo(f"\nSources\n{render.sources_text(answer)}")
+
+
+@main.command()
+@click.argument("query", nargs=-1, required=True)
+@click.option("--limit", type=click.IntRange(1, 50), default=6, show_default=True, help="How many passages at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of text.")
+@_options
+@_known_errors
+def search(query: tuple[str, ...], limit: int, as_json: bool, **options: Any) -> None:
+    """Print the passages that are found for QUERY."""
+    from bot import assemble
+    from bot.queries import read_queries
+    from ui import render
+
+    words = read_queries(" ".join(query)).message
+    passages = assemble.retriever(_settings(options)).retrieve([words], limit=limit).passages
+    if as_json:
+        click.echo(json.dumps(render.search_json(passages), ensure_ascii=False, indent=1))
+        return
+    for passage in render.search_json(passages):
+        click.echo(f"{passage['score']:.2f}  {passage['doc']} › {passage['heading']}\n{passage['text']}\n")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--rebuild", is_flag=True, help="Read and embed all files again, whatever the index holds.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@_options
+@_known_errors
+def ingest(paths: tuple[Path, ...], rebuild: bool, as_json: bool, **options: Any) -> None:
+    """Add files or folders (md, txt, html, pdf, docx) to the knowledge base, beside the corpus.
+
+    Unchanged files are skipped, changed ones replaced, deleted ones removed.
+    """
+    report = _ingest(_settings(options), paths, rebuild=rebuild)
+    if as_json:
+        rows = [{"path": f.path, "outcome": f.outcome, "reason": f.reason} for f in report.files]
+        click.echo(json.dumps({"generation": report.generation, "files": rows}, ensure_ascii=False, indent=1))
+    else:
+        _print_report(report)
+    if report.failed:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
+@_options
+@_known_errors
+def chat(browser: bool, **options: Any) -> None:
+    """Bring the index up to date and open the chat page."""
+    settings = _settings(options)
+    report = _ingest(settings, ())
+    if report.generation or report.failed:
+        _print_report(report)
+    _serve(settings, browser=browser)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
+@click.option("--host", help="Address to listen on.")
+@_options
+@_known_errors
+def serve(**options: Any) -> None:
+    """Serve the chat page and the HTTP API from the index that is there."""
+    _serve(_settings(options), browser=False)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@_options
+@_known_errors
+def doctor(as_json: bool, **options: Any) -> None:
+    """Print the settings with their origin, and check the model and the index."""
+    from bot.settings import origins
+    from knowledge.check import examine
+
+    settings = _settings(options)
+    rows = origins(settings, {name for name, value in options.items() if value is not None})
+    findings = examine(settings.home, settings.embeddings)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "settings": [{"name": n, "value": v, "origin": o} for n, v, o in rows],
+                    "findings": [{"subject": f.subject, "ok": f.ok, "message": f.message} for f in findings],
+                },
+                ensure_ascii=False,
+                indent=1,
+            )
+        )
+    else:
+        for name, value, origin in rows:
+            click.echo(f"{name:<24} {value}  ({origin})")
+        for finding in findings:
+            click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.subject}: {finding.message}")
+    if not all(f.ok for f in findings):
+        sys.exit(1)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    from bot.settings import read_settings
+
+    return read_settings(**options)
+
+
+def _history(path: Path | None) -> list[Message]:
+    from bot.errors import BadQuestion
+    from ui.api import read_history
+
+    if path is None:
+        return []
+    try:
+        return read_history(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise BadQuestion(
+            f'{path} is not a history ({error}). Write a JSON list of {{"role": "user", "content": "…"}}.'
+        ) from error
+
+
+def _ingest(settings: Settings, paths: tuple[Path, ...], *, rebuild: bool = False) -> Report:
+    from bot import assemble
+    from knowledge.index import Home
+    from knowledge.ingest import ingest as run
+
+    return run(paths, Home(settings.home), assemble.embedder(settings), rebuild=rebuild, progress=_progress)
+
+
+def _progress(total: int) -> AbstractContextManager[Any]:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc="Embedding", unit=" texts", file=sys.stderr)
+
+
+def _print_report(report: Report) -> None:
+    for file in report.files:
+        if file.outcome != "unchanged":
+            reason = f": {file.reason}" if file.reason else ""
+            click.echo(f"{file.outcome:<9} {file.path}{reason}", err=file.outcome == "failed")
+    counts = ", ".join(
+        f"{report.count(o)} {o}"
+        for o in ("added", "changed", "removed", "unchanged", "skipped", "failed")
+        if report.count(o)
+    )
+    built = f" The index now has {report.chunks} chunks." if report.generation else " The index stays as it is."
+    click.echo(f"{counts or 'Nothing found'}.{built}")
+
+
+def _serve(settings: Settings, *, browser: bool) -> None:
+    from ui.server import run
+
+    run(settings, browser=browser)

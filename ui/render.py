@@ -1,0 +1,240 @@
+"""Answer → Markdown, HTML, or the JSON of the contract: the only place where text becomes markup.
+
+Whatever comes from a person, a document or a model is escaped here; links are only those of an answer's own
+sources, and only http(s).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import nh3
+
+from bot.types import Answer, Block, Citation, Statement
+from knowledge.sentences import without_markers
+from knowledge.types import Passage, Source
+
+_LABELS: dict[Block, str] = {
+    "reason": "Why, in your words:",
+    "change": "What would change this:",
+    "step": "What to do first:",
+}
+_LABELS_AFTER_QUESTION: dict[Block, str] = {"step": "Step by step:"}
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_TAGS = {"div", "details", "summary", "p", "span", "mark", "a", "ol", "li", "h4", "cite", "sup"}
+_ATTRIBUTES = {
+    "*": {"class"},
+    "a": {"class", "href", "target"},
+    "li": {"class", "id", "value"},
+    "details": {"class", "open"},
+}
+STATUS_WORDS = {
+    "grounded": "every sentence is in my sources",
+    "partly": "partly in my sources",
+    "ungrounded": "not in my sources",
+    "refused": "not answered from my sources",
+}
+
+
+def markdown(statements: Sequence[Statement], *, kind: str = "project") -> str:
+    """The answer as Markdown with `[n]` for citations; usable on a part of an answer while it streams."""
+    labels = _LABELS if kind == "project" else _LABELS_AFTER_QUESTION
+    parts: list[str] = []
+    before: Block | None = None
+    step = 0
+    for statement in statements:
+        block = statement.block
+        if block != before and block in labels:
+            parts.append(f"\n\n**{labels[block]}**")
+        step = step + 1 if block == "step" else 0
+        parts.append(_joined(block, before, step) + _sentence(statement))
+        before = block
+    return "".join(parts).strip()
+
+
+def _joined(block: Block, before: Block | None, step: int) -> str:
+    """What stands between the statement before and this one."""
+    if block == "step":
+        return f"\n\n{step}. " if step == 1 else f"\n{step}. "
+    if block == "reason":
+        return "\n\n- " if before != "reason" else "\n- "
+    if block == before:
+        return " "
+    return "\n\n"
+
+
+def _sentence(statement: Statement) -> str:
+    said = f"You said “{escape_markdown(statement.said)}”. " if statement.said else ""
+    text = escape_markdown(statement.text)
+    if statement.block == "lead":
+        text = f"**{text}**"
+    cited = f" \\[{statement.citation}\\]" if statement.citation else ""
+    return f"{said}{text}{cited}"
+
+
+def escape_markdown(text: str) -> str:
+    """Text as Markdown that shows exactly these words.
+
+    >>> escape_markdown("<b> and *stars*")
+    '\\\\<b\\\\> and \\\\*stars\\\\*'
+    """
+    flat = " ".join(text.split())
+    escaped = _MARKDOWN_SPECIAL.sub(r"\\\1", flat)
+    # What would begin a list or a heading at the start of a line; a bare address would become a link.
+    escaped = re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped)
+    escaped = re.sub(r"^([-+=])", r"\\\1", escaped)
+    return re.sub(r"(?i)\b(https?|ftp|www|mailto)([:.])", r"\1\\\2", escaped)
+
+
+def unescape_markdown(text: str) -> str:
+    """The words that `escape_markdown` was given, spacing aside.
+
+    >>> unescape_markdown(escape_markdown("1. see https://a.b *now*"))
+    '1. see https://a.b *now*'
+    """
+    return re.sub(r"\\([\\`*_{}\[\]<>#|~$&!.:)\-+=])", r"\1", text)
+
+
+def plain_text(answer: Answer) -> str:
+    """The answer for a terminal: the Markdown without its escapes."""
+    return unescape_markdown(markdown(answer.statements, kind=answer.kind).replace("**", ""))
+
+
+def sources_text(answer: Answer) -> str:
+    """The cited passages for a terminal, a line or two each."""
+    lines = []
+    for citation in answer.citations:
+        lines.append(f"[{citation.n}] {citation.title} › {citation.heading}")
+        lines += [f"    {_source_words(source)} {source.url}".rstrip() for source in citation.sources]
+    return "\n".join(lines)
+
+
+def sources_html(answer: Answer) -> str:
+    """The cited passages as an HTML list, each quoted span marked, each study linked; safe to insert."""
+    if not answer.citations:
+        return ""
+    by_passage: dict[str, list[Citation]] = {}
+    for citation in answer.citations:
+        by_passage.setdefault(citation.passage.chunk.id, []).append(citation)
+    items = "".join(_passage_html(citations) for citations in by_passage.values())
+    count = len(by_passage)
+    words = f"{count} source{'s' if count > 1 else ''}"
+    body = f'<details class="sources"><summary>{words}</summary><ol class="passages">{items}</ol></details>'
+    return clean_html(body)
+
+
+def status_html(answer: Answer) -> str:
+    """One line below the answer: how much of it is supported, and how long it took."""
+    if answer.kind == "small-talk":
+        return ""
+    grounding = answer.grounding
+    counted = f"{grounding.supported}/{grounding.sentences} " if grounding.sentences else ""
+    seconds = answer.timings_ms.get("total", 0) / 1000
+    return clean_html(
+        f'<p class="status status-{answer.status}">{counted}{html.escape(STATUS_WORDS[answer.status])} '
+        f'<span class="made">· {html.escape(answer.model)} · {seconds:.2f} s</span></p>'
+    )
+
+
+def clean_html(body: str) -> str:
+    """A second lock behind the escaping above: only the tags and attributes that this module writes."""
+    return nh3.clean(
+        body,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https"},
+        link_rel="noopener noreferrer",
+    )
+
+
+def to_json(answer: Answer) -> dict[str, Any]:
+    """The object of the contract (design section 5)."""
+    return {
+        "answer": markdown(answer.statements, kind=answer.kind),
+        "status": answer.status,
+        "citations": [_citation_json(c) for c in answer.citations],
+        "grounding": {"sentences": answer.grounding.sentences, "supported": answer.grounding.supported},
+        "verdict": None,
+        "question": None,
+        "brief": [],
+        "model": answer.model,
+        "prompt": {"id": answer.prompt.id, "version": answer.prompt.version},
+        "timings_ms": answer.timings_ms,
+    }
+
+
+def search_json(passages: Iterable[Passage]) -> list[dict[str, Any]]:
+    """What `consultant search --json` prints."""
+    return [
+        {
+            "doc": p.chunk.doc,
+            "heading": p.chunk.heading,
+            "text": without_markers(p.chunk.text),
+            "score": round(p.score, 4),
+        }
+        for p in passages
+    ]
+
+
+def _citation_json(citation: Citation) -> dict[str, Any]:
+    return {
+        "n": citation.n,
+        "doc": citation.doc,
+        "title": citation.title,
+        "heading": citation.heading,
+        "quote": citation.quote,
+        "start": citation.start,
+        "end": citation.end,
+        "score": citation.score,
+        "sources": [{"title": s.title, "authors": s.authors, "year": s.year, "url": s.url} for s in citation.sources],
+    }
+
+
+def _passage_html(citations: Sequence[Citation]) -> str:
+    first = citations[0]
+    numbers = " ".join(f"[{c.n}]" for c in citations)
+    studies = {source.key: source for c in citations for source in c.sources}
+    listed = "".join(f"<li>{_source_html(source)}</li>" for source in studies.values())
+    return (
+        f'<li class="passage"><h4><span class="numbers">{numbers}</span> {html.escape(first.title)} › '
+        f'{html.escape(first.heading)}</h4><p class="text">{_marked(first.passage, citations)}</p>'
+        + (f'<ol class="studies">{listed}</ol>' if listed else "")
+        + "</li>"
+    )
+
+
+def _marked(passage: Passage, citations: Sequence[Citation]) -> str:
+    """The passage's text with each quoted span in <mark>, source markers left out."""
+    chunk = passage.chunk
+    parts: list[str] = []
+    at = chunk.start
+    for citation in sorted(citations, key=lambda c: c.start):
+        parts.append(_shown(chunk.text[at - chunk.start : citation.start - chunk.start]))
+        quoted = _shown(chunk.text[citation.start - chunk.start : citation.end - chunk.start])
+        parts.append(f"<mark>{quoted}</mark><sup>[{citation.n}]</sup>")
+        at = citation.end
+    parts.append(_shown(chunk.text[at - chunk.start :]))
+    return "".join(parts)
+
+
+def _shown(text: str) -> str:
+    return html.escape(without_markers(text)).replace("\n", " ")
+
+
+def _source_html(source: Source) -> str:
+    words = html.escape(_source_words(source))
+    if urlsplit(source.url).scheme not in ("http", "https"):
+        return words
+    return f'<a href="{html.escape(quote(source.url, safe=_URL_SAFE))}" target="_blank">{words}</a>'
+
+
+_URL_SAFE = ":/?#[]@!$&'()*+,;=%~-._"
+
+
+def _source_words(source: Source) -> str:
+    year = f", {source.year}" if source.year else ""
+    return f"{source.authors}{year}: {source.title}" if source.authors else f"{source.title}{year}"

@@ -1,0 +1,144 @@
+"""FastAPI with the API and the page, and the process that serves them."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+
+from bot import assemble
+from bot.consultant import Consultant
+from bot.errors import ConsultantError
+from bot.settings import Settings
+from knowledge.errors import KnowledgeError
+from ui import api
+
+# What Gradio's page needs: its own scripts and styles, some of them inline; nothing from elsewhere.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+QUEUE_SIZE = 64
+CONCURRENCY = 4
+
+
+def application(consultant: Consultant) -> FastAPI:
+    """The API and, at `/`, the page."""
+    import gradio as gr
+
+    from ui import chat
+
+    @asynccontextmanager
+    async def warmed(_: FastAPI) -> AsyncIterator[None]:
+        # The page is up before the model is loaded; the first question waits for what is left of it.
+        threading.Thread(target=_warm, args=(consultant,), daemon=True).start()
+        yield
+
+    app = FastAPI(title="Consultant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=warmed)
+    app.middleware("http")(_with_headers)
+    # No other origin may read answers; Gradio would otherwise echo any origin with credentials.
+    app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
+    app.include_router(api.routes(consultant))
+    for known in api.KNOWN_ERRORS:
+        app.add_exception_handler(known, api.on_known_error)
+    app.add_exception_handler(RequestValidationError, api.on_bad_body)
+    app.add_exception_handler(Exception, api.on_unknown_error)
+    page = chat.build(consultant).queue(max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False)
+    served: FastAPI = gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        root_path="",
+        theme=chat.theme(),
+        css=chat.CSS,
+        footer_links=[],
+        show_error=False,
+        max_file_size="1kb",
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        favicon_path=None,
+    )
+    return served
+
+
+def run(settings: Settings, *, browser: bool) -> None:
+    """Serve until interrupted; raises ConsultantError when the port is taken."""
+    listening = _listen(settings.host, settings.port)
+    host, port = listening.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    consultant = assemble.consultant(settings)
+    consultant.retriever.home.current()
+    server = _Server(
+        uvicorn.Config(application(consultant), log_level=settings.log_level, access_log=False),
+        address,
+        browser,
+    )
+    server.run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says its address once it answers."""
+
+    def __init__(self, config: uvicorn.Config, address: str, browser: bool) -> None:
+        super().__init__(config)
+        self.address = address
+        self.browser = browser
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"Consultant is at {self.address} (stop it with Ctrl+C)", file=sys.stderr, flush=True)
+            if self.browser:
+                threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        raise ConsultantError(
+            f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
+        ) from error
+    return listening
+
+
+def _warm(consultant: Consultant) -> None:
+    try:
+        consultant.ask("What is prompt engineering?")
+    except (ConsultantError, KnowledgeError) as error:
+        print(f"consultant: {error}", file=sys.stderr, flush=True)
+
+
+async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await answer(request)
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
