@@ -236,3 +236,7 @@ def _serve(settings: Settings, *, browser: bool) -> None:
     from ui.server import run
 
     run(settings, browser=browser)
+
+
+if __name__ == "__main__":
+    main()

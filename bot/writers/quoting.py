@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.types import Clause, Draft, PromptVersion, Queries, Quote
+from bot.types import Block, Clause, Draft, PromptVersion, Queries, Quote
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
 from knowledge.store import Vector
@@ -77,6 +77,15 @@ class _Candidate:
         return self.passage.chunk
 
 
+@dataclass(frozen=True)
+class _Told:
+    """The vectors of a project's message: the whole, its statements and its questions, a row each."""
+
+    message: Vector
+    stated: Vector
+    asked: Vector
+
+
 class QuotingWriter:
     """Composes advice about a project, or the answer to a question, from sentences of the passages."""
 
@@ -133,10 +142,9 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
 
 def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     """Advice first, why in the person's words, what would change it, what to do first."""
-    message = retrieval.vectors[0]
-    stated = _stated(queries, retrieval)
+    told = _told(queries, retrieval)
     pool = _candidates(retrieval, _all_passages(retrieval))
-    lead = _lead(pool, message, stated)
+    lead = _lead(pool, told)
     if lead is None:
         yield Draft(REFUSAL, "plain")
         return
@@ -145,8 +153,8 @@ def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     for clause, reason in _reasons(queries, retrieval, pool, used):
         used.append(reason)
         yield _quote(reason, "reason", said=clause.text)
-    guide = _guide(queries, retrieval, lead, pool, message)
-    change = _best_of(guide, _CHANGES, message, used)
+    guide = _guide(queries, retrieval, lead, pool, told.message)
+    change = _best_of(guide, _CHANGES, told.message, used)
     if change:
         used.append(change)
         yield _quote(change, "change")
@@ -155,21 +163,24 @@ def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
         yield from (_quote(step, "step") for step in _steps(guide, first.chunk)[:MAX_STEPS])
 
 
-def _stated(queries: Queries, retrieval: Retrieval) -> Vector:
-    """The vectors of what the person stated, questions left out; shape (n, dimension)."""
+def _told(queries: Queries, retrieval: Retrieval) -> _Told:
     offset = len(retrieval.queries) - len(queries.clauses)
-    rows = [offset + i for i, clause in enumerate(queries.clauses) if not clause.text.endswith("?")]
-    return retrieval.vectors[rows] if rows else retrieval.vectors[:1]
+    rows: dict[bool, list[int]] = {True: [], False: []}
+    for i, clause in enumerate(queries.clauses):
+        rows[clause.text.endswith("?")].append(offset + i)
+    return _Told(retrieval.vectors[0], retrieval.vectors[rows[False]], retrieval.vectors[rows[True]])
 
 
-def _suits(candidate: _Candidate, message: Vector, stated: Vector) -> float:
-    """How well a sentence suits the project: the whole message, and the one statement it is nearest to; a project
-    is told in many statements, and the task is only one of them."""
-    nearest = float((stated @ candidate.vector).max())
-    return _fit(candidate, message) + 0.3 * nearest + TASK * candidate.about_task
+def _suits(candidate: _Candidate, told: _Told) -> float:
+    """How well a sentence suits the project: the whole message, what was asked, and the one statement it is nearest
+    to; a project is told in many statements, and the task is only one of them."""
+    nearest = float((told.stated @ candidate.vector).max(initial=0))
+    heading = candidate.vector if candidate.heading is None else candidate.heading
+    asked = float((told.asked @ heading).max(initial=0))
+    return _fit(candidate, told.message) + 0.3 * nearest + 0.5 * asked + TASK * candidate.about_task
 
 
-def _lead(pool: Sequence[_Candidate], message: Vector, stated: Vector) -> _Candidate | None:
+def _lead(pool: Sequence[_Candidate], told: _Told) -> _Candidate | None:
     """The sentence that answers the whole message: it opens a section that is asked what fits, and names an
     approach."""
     leads = [
@@ -177,7 +188,7 @@ def _lead(pool: Sequence[_Candidate], message: Vector, stated: Vector) -> _Candi
         for c in pool
         if c.first and _ASKS_WHAT_FITS.search(c.chunk.heading) and _NAMES_APPROACH.search(c.sentence.text)
     ]
-    return max(leads or pool, key=lambda c: _suits(c, message, stated), default=None)
+    return max(leads or pool, key=lambda c: _suits(c, told), default=None)
 
 
 def _reasons(
@@ -304,5 +315,5 @@ def stands_alone(text: str) -> bool:
     )
 
 
-def _quote(candidate: _Candidate, block: str, *, said: str = "") -> Draft:
+def _quote(candidate: _Candidate, block: Block, *, said: str = "") -> Draft:
     return Draft(plain(candidate.sentence.text), block, Quote(candidate.passage, candidate.sentence), said)

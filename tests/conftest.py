@@ -1,0 +1,67 @@
+"""Shared parts: the real embedder and the real corpus's index, each made once a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything imports a library that asks: no look-ups outside, no progress bars.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from bot import assemble
+from bot.consultant import Consultant
+from bot.settings import Settings, read_settings
+from knowledge.embeddings import SentenceEmbedder
+from knowledge.index import Home
+from knowledge.ingest import ingest
+
+SHARED = Path(__file__).parent.parent.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the settings of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith("CONSULTANT_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The development data beside the repository; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the development data in ../shared")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def embedder() -> SentenceEmbedder:
+    """The real embedding model, loaded once."""
+    return SentenceEmbedder()
+
+
+@pytest.fixture(scope="session")
+def corpus_home(tmp_path_factory: pytest.TempPathFactory, embedder: SentenceEmbedder) -> Path:
+    """A data directory with the real corpus; read it, do not write to it."""
+    home = tmp_path_factory.mktemp("corpus-home")
+    report = ingest([], Home(home), embedder)
+    assert not report.failed
+    return home
+
+
+@pytest.fixture(scope="session")
+def settings(corpus_home: Path) -> Settings:
+    """Settings that point to the real corpus's index."""
+    return read_settings(home=corpus_home)
+
+
+@pytest.fixture(scope="session")
+def consultant(settings: Settings) -> Iterator[Consultant]:
+    """The consultant as people meet it, over the real corpus."""
+    made = assemble.consultant(settings)
+    yield made
+    made.retriever.generation().close()
