@@ -8,6 +8,7 @@ from bot.writers.quoting import QuotingWriter
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
 from knowledge.retriever import Retriever
+from knowledge.signals import read_signals
 
 
 def embedder(settings: Settings) -> SentenceEmbedder:
@@ -22,4 +23,4 @@ def retriever(settings: Settings) -> Retriever:
 
 def consultant(settings: Settings) -> Consultant:
     """A consultant as the settings describe it."""
-    return Consultant(retriever(settings), QuotingWriter())
+    return Consultant(retriever(settings), QuotingWriter(), read_signals())

@@ -1,17 +1,35 @@
-"""The ask path: queries → retrieve → write → ground → Answer, a line a step."""
+"""The ask path: brief → queries → retrieve → verdict → question → write → ground → Answer, a line a step."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
+from bot.brief import read_brief
 from bot.grounding import Grounder
-from bot.queries import read_queries
-from bot.types import Answer, Citation, Draft, Message, PromptVersion, Queries, Statement
+from bot.queries import earlier_messages, read_queries
+from bot.question import ask
+from bot.types import (
+    Answer,
+    Citation,
+    Clause,
+    Draft,
+    Message,
+    ProjectBrief,
+    PromptVersion,
+    Queries,
+    Question,
+    Statement,
+    Verdict,
+)
+from bot.verdict import conclude
+from knowledge.embeddings import Vectors
 from knowledge.retriever import Retrieval, Retriever
+from knowledge.signals import SignalBook
 from knowledge.types import Document
 
 # A clause is a part of the message: it may add a passage, it does not outweigh the whole.
@@ -24,8 +42,10 @@ class Writer(Protocol):
     name: str
     prompt: PromptVersion
 
-    def write(self, queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
-        """Yield the statements one by one."""
+    def write(
+        self, queries: Queries, retrieval: Retrieval, verdict: Verdict | None, question: Question | None
+    ) -> Iterator[Draft]:
+        """Yield the statements one by one; the verdict is given, the writer explains it."""
 
 
 class AnswerStream:
@@ -58,11 +78,14 @@ class AnswerStream:
 
 
 class Consultant:
-    """Answers questions from a retriever's passages with a writer's words."""
+    """Answers questions from a retriever's passages with a writer's words; the signals decide what is advised."""
 
-    def __init__(self, retriever: Retriever, writer: Writer) -> None:
+    def __init__(self, retriever: Retriever, writer: Writer, book: SignalBook) -> None:
         self.retriever = retriever
         self.writer = writer
+        self.book = book
+        # A conversation's earlier messages come with every turn; each is embedded once.
+        self._embed = lru_cache(maxsize=512)(retriever.embedder.embed_with_parts)
 
     def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
         """The whole answer; raises BadQuestion, NoIndex, IndexMismatch or BrokenGeneration."""
@@ -70,16 +93,21 @@ class Consultant:
 
     def stream(self, question: str, history: Sequence[Message] = ()) -> AnswerStream:
         """The answer as it is written; a bad question raises here, before anything is shown."""
-        return AnswerStream(self._run(read_queries(question, history)))
+        return AnswerStream(self._run(read_queries(question, history), history))
 
-    def _run(self, queries: Queries) -> Iterator[tuple[Statement, Citation | None] | Answer]:
+    def _run(
+        self, queries: Queries, history: Sequence[Message]
+    ) -> Iterator[tuple[Statement, Citation | None] | Answer]:
         started = time.perf_counter()
+        brief = self._brief(queries, history)
         retrieval = self._retrieve(queries)
         retrieved = time.perf_counter()
+        verdict = conclude(brief, self.book) if queries.kind == "project" and brief.facts else None
+        question = ask(brief, verdict, self.book) if verdict else None
         grounder = Grounder(_Documents(retrieval))
         statements: list[Statement] = []
         first = retrieved
-        for statement, citation in grounder.check(self.writer.write(queries, retrieval)):
+        for statement, citation in grounder.check(self.writer.write(queries, retrieval, verdict, question)):
             first = first if statements else time.perf_counter()
             statements.append(statement)
             yield statement, citation
@@ -90,6 +118,9 @@ class Consultant:
             citations=tuple(grounder.citations),
             grounding=grounding,
             kind=queries.kind,
+            brief=brief,
+            verdict=verdict,
+            question=question,
             model=self.writer.name,
             prompt=self.writer.prompt,
             passages=retrieval.passages,
@@ -101,13 +132,30 @@ class Consultant:
             },
         )
 
+    def _brief(self, queries: Queries, history: Sequence[Message]) -> ProjectBrief:
+        """What all messages of the person say of the project, the latest last."""
+        brief = ProjectBrief()
+        recogniser = self.retriever.generation().recogniser
+        if queries.kind == "small-talk" or not recogniser.signals:
+            return brief
+        for clauses, vectors in [*map(self._told, earlier_messages(history)), self._told(queries)]:
+            brief = read_brief(clauses, vectors, self.book, recogniser, brief)
+        return brief
+
+    def _told(self, queries: Queries) -> tuple[tuple[Clause, ...], Vectors]:
+        """A message's clauses and their vectors."""
+        return queries.clauses, self._vectors(queries)[1:]
+
+    def _vectors(self, queries: Queries) -> Vectors:
+        """The vectors of a message and its clauses, from one pass of the embedding model."""
+        return self._embed(queries.message, tuple((c.start, c.end) for c in queries.clauses))
+
     def _retrieve(self, queries: Queries) -> Retrieval:
-        """One pass of the embedding model for the message and its clauses, one more for a follow-up's context."""
+        """What is found for the message, for its clauses, and for a follow-up together with the message before."""
         if queries.kind == "small-talk":
             return self.retriever.retrieve([], np.zeros((0, 1), dtype=np.float32))
         texts, weights = [queries.message], [1.0]
-        parts = [(c.start, c.end) for c in queries.clauses]
-        vectors = self.retriever.embedder.embed_with_parts(queries.message, parts)
+        vectors = self._vectors(queries)
         if queries.context:
             texts.append(f"{queries.context}\n{queries.message}")
             weights.append(1.0)

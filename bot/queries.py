@@ -59,6 +59,21 @@ def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
     return Queries(_kind(message, clauses), message, _context(message, history), clauses)
 
 
+def earlier_messages(history: Sequence[Message]) -> list[Queries]:
+    """What the person said before, without small talk and without what could not be read."""
+    found = []
+    for message in history:
+        if message.role != "user":
+            continue
+        try:
+            queries = read_queries(message.content)
+        except BadQuestion:
+            continue
+        if queries.kind != "small-talk":
+            found.append(queries)
+    return found
+
+
 def clean(text: str) -> str:
     """The text without characters that show nothing, line ends and composed letters made uniform."""
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)

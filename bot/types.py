@@ -9,8 +9,10 @@ from knowledge.types import Passage, Sentence, Source
 
 Role = Literal["user", "assistant"]
 Status = Literal["grounded", "partly", "ungrounded", "refused"]
+Origin = Literal["said", "inferred", "edited"]
+Approach = Literal["prompt-engineering", "retrieval", "fine-tuning", "hybrid", "simpler-tool", "ask-first"]
 Kind = Literal["project", "question", "small-talk"]
-Block = Literal["lead", "support", "reason", "change", "step", "plain"]
+Block = Literal["lead", "support", "reason", "against", "change", "step", "question", "plain"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,61 @@ class Clause:
     text: str
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing known of the project: the slot, the signal that holds, what it means, and the person's words.
+
+    `likeness` is how near the words are to the signal's examples, 1 for an amount that was read.
+    """
+
+    slot: str
+    signal: str
+    value: str
+    quote: str
+    origin: Origin
+    likeness: float = 1.0
+
+
+@dataclass(frozen=True)
+class ProjectBrief:
+    """What is known of the project, in the order of the slots."""
+
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True)
+class VerdictReason:
+    """Why: the person's words, what they mean for the choice, and the section that bears it out."""
+
+    you_said: str
+    reason: str
+    signal: str
+    section: str
+    effect: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The approach advised; `parts` are its parts, `scores` what the facts add up to for each approach."""
+
+    approach: Approach
+    parts: tuple[str, ...]
+    confidence: float
+    scores: tuple[tuple[str, float], ...]
+    reasons_for: tuple[VerdictReason, ...]
+    reasons_against: tuple[VerdictReason, ...]
+    would_change: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """The one question worth asking: the slot it fills and quick replies."""
+
+    slot: str
+    text: str
+    options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -112,6 +169,9 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     grounding: Grounding = Grounding(0, 0)
     kind: Kind = "question"
+    brief: ProjectBrief = ProjectBrief()
+    verdict: Verdict | None = None
+    question: Question | None = None
     model: str = "quoting"
     prompt: PromptVersion = PromptVersion("quoting", "")
     passages: tuple[Passage, ...] = ()

@@ -80,28 +80,25 @@ class SentenceEmbedder(Embeddings):
     def embed_with_parts(self, text: str, parts: Sequence[tuple[int, int]]) -> Vectors:
         """Vectors of a text and of parts of it, given as (start, end); shape (1 + len(parts), dimension).
 
-        One pass through the model serves all: a part's vector is the mean of its tokens' vectors, which have
-        read the whole text ("late chunking", Günther et al., 2024, arXiv:2409.04701). A part beyond what the
-        model reads (256 tokens for the default one) gets a pass of its own.
+        A part's vector is halfway between what it says alone and what it says in its context, the mean of its
+        tokens' vectors after they have read the whole text ("late chunking", Günther et al., 2024,
+        arXiv:2409.04701). A part beyond what the model reads (256 tokens for the default one) stands alone.
         """
         import torch
 
         encoder = self._encoder()
         tokens = encoder.tokenizer(
-            text,
-            return_offsets_mapping=True,
-            return_tensors="pt",
-            truncation=True,
-            max_length=encoder.max_seq_length,
+            text, return_offsets_mapping=True, return_tensors="pt", truncation=True, max_length=encoder.max_seq_length
         )
         offsets = tokens.pop("offset_mapping")[0].numpy()
         with torch.inference_mode():
             model: Any = encoder[0].auto_model
             states = model(**tokens).last_hidden_state[0].numpy()
         vectors = [_unit(states.mean(axis=0))]
-        for start, end in parts:
+        alone = self.embed([text[start:end] for start, end in parts]) if parts else ()
+        for (start, end), own in zip(parts, alone, strict=True):
             inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])
-            vectors.append(_unit(states[inside].mean(axis=0)) if inside.any() else self.embed([text[start:end]])[0])
+            vectors.append(_unit(own + _unit(states[inside].mean(axis=0))) if inside.any() else own)
         return np.stack(vectors)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:

@@ -38,6 +38,7 @@ from knowledge.embeddings import ModelIdentity
 from knowledge.errors import BrokenGeneration, IndexMismatch, NoIndex, WriterBusy
 from knowledge.lexical import LexicalIndex
 from knowledge.sentences import without_markers
+from knowledge.signals import signals_digest
 from knowledge.store import Store
 from knowledge.types import Chunk
 
@@ -59,21 +60,30 @@ class Manifest:
     model_digest: str
     dimension: int
     chunker: str
+    signals: str
     documents: int
     chunks: int
     windows: int
     sentences: int
     created: str
 
+    def check_vectors(self, identity: ModelIdentity) -> None:
+        """Raise IndexMismatch when the vectors were made otherwise than this code with this model makes them."""
+        self._compare({"format": FORMAT, "chunker": CHUNKER, "model_digest": identity.digest})
+
     def check(self, identity: ModelIdentity) -> None:
         """Raise IndexMismatch when this code with this model would read the generation wrongly."""
-        ours = {"format": FORMAT, "chunker": CHUNKER, "model_digest": identity.digest}
+        self.check_vectors(identity)
+        # An index without the corpus has no signals, and none that could be out of date.
+        if self.signals:
+            self._compare({"signals": signals_digest()})
+
+    def _compare(self, ours: dict[str, int | str]) -> None:
         for name, value in ours.items():
             if getattr(self, name) != value:
-                what = name.replace("_", " ")
                 raise IndexMismatch(
-                    f"The index was made with another {what} ({getattr(self, name)}, now {value}). "
-                    "Build it anew with: consultant ingest --rebuild"
+                    f"The index was made with another {name.replace('_', ' ')} ({getattr(self, name)}, now {value}). "
+                    "Bring it up to date with: consultant ingest"
                 )
 
 
@@ -159,6 +169,8 @@ class Generation:
         self.chunks: list[Chunk] = self.store.chunks()
         self.place = {chunk.id: i for i, chunk in enumerate(self.chunks)}
         self.topics = self.store.topics()
+        self.recogniser = self.store.recogniser()
+        self.reasons = self.store.reasons()
         self.lexical = LexicalIndex.load(folder / "bm25", len(self.chunks))
         self._client, self.windows = _open_chroma(folder)
 
@@ -214,6 +226,7 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
             model_digest=identity.digest,
             dimension=dimension,
             chunker=CHUNKER,
+            signals=store.signals_digest(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             **store.counts(),
         )

@@ -12,9 +12,10 @@ from typing import Literal, Protocol
 from knowledge import index
 from knowledge.chunks import chunk_sentences, chunks, windows
 from knowledge.documents import READERS, Read, parse, read_bytes
-from knowledge.embeddings import SentenceEmbedder
+from knowledge.embeddings import SentenceEmbedder, Vectors
 from knowledge.errors import KnowledgeError, UnreadableFile
-from knowledge.index import Generation, Home
+from knowledge.index import Home
+from knowledge.signals import SignalBook, read_signals
 from knowledge.store import Entry, Known, Store
 from knowledge.types import Document
 
@@ -64,11 +65,12 @@ class _Plan:
     keep: Store | None
     fresh: tuple[Document, ...]
     removed: tuple[str, ...]
+    signals: SignalBook | None
     files: tuple[FileReport, ...]
 
     @property
     def empty(self) -> bool:
-        return self.keep is not None and not self.fresh and not self.removed
+        return self.keep is not None and not self.fresh and not self.removed and self.signals is None
 
 
 def ingest(
@@ -93,7 +95,7 @@ def ingest(
             roots = [*([corpus] if corpus else []), *paths]
             if keep is None:
                 roots += [p for p in _paths_of_current(home) if p not in roots]
-            plan = _plan([root.absolute() for root in roots], keep)
+            plan = _plan([root.absolute() for root in roots], keep, read_signals() if corpus else None)
             if plan.empty:
                 return Report(plan.files)
             with home.new_generation() as folder:
@@ -110,7 +112,7 @@ def _open_current(home: Home, embedder: SentenceEmbedder) -> Store | None:
     """The current store, when what it holds can be carried over."""
     try:
         folder = home.current()
-        index.read_manifest(folder).check(embedder.identity)
+        index.read_manifest(folder).check_vectors(embedder.identity)
         return Store(folder / "store.sqlite", read_only=True)
     except KnowledgeError:
         return None
@@ -126,7 +128,7 @@ def _paths_of_current(home: Home) -> list[Path]:
         return []
 
 
-def _plan(roots: Sequence[Path], keep: Store | None) -> _Plan:
+def _plan(roots: Sequence[Path], keep: Store | None, book: SignalBook | None) -> _Plan:
     """Compare the files with the store: what to embed, what to take out, and what to say of each."""
     known = keep.known() if keep else {}
     files: list[FileReport] = []
@@ -154,7 +156,9 @@ def _plan(roots: Sequence[Path], keep: Store | None) -> _Plan:
             files.append(FileReport(str(path), "changed" if before else "added"))
         except UnreadableFile as error:
             files.append(FileReport(str(path), "failed", str(error)))
-    return _Plan(keep, tuple(fresh), tuple(removed), tuple(files))
+    known_signals = keep.signals_digest() if keep else ""
+    signals = book if book and book.digest != known_signals else None
+    return _Plan(keep, tuple(fresh), tuple(removed), signals, tuple(files))
 
 
 def _files(roots: Iterable[Path], known: dict[str, Known]) -> list[Path]:
@@ -193,6 +197,11 @@ def _write_store(folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress
             store.remove(path)
         for entry in _entries(plan.fresh, embedder, progress):
             store.put(entry)
+        if plan.signals:
+            signals = plan.signals.signals.values()
+            phrasings = [text for signal in signals for text in signal.examples]
+            vectors = _embed([*phrasings, *(signal.reason for signal in signals)], embedder, progress)
+            store.put_signals(plan.signals, vectors[: len(phrasings)], vectors[len(phrasings) :])
         store.commit()
 
 
@@ -209,11 +218,7 @@ def _entries(
         prepared.append((document, parts, covers, said))
         texts += [w.text for w in covers]
         texts += [s.text for _, s in said]
-    if progress:
-        with progress(len(texts)) as bar:
-            vectors = embedder.embed(texts, on_progress=bar.update)
-    else:
-        vectors = embedder.embed(texts)
+    vectors = _embed(texts, embedder, progress)
     at = 0
     for document, parts, covers, said in prepared:
         middle, end = at + len(covers), at + len(covers) + len(said)
@@ -221,8 +226,8 @@ def _entries(
         at = end
 
 
-def open_current(home: Home, embedder: SentenceEmbedder) -> Generation:
-    """Open what is served; raises NoIndex, IndexMismatch or BrokenGeneration."""
-    folder = home.current()
-    index.read_manifest(folder).check(embedder.identity)
-    return Generation(folder)
+def _embed(texts: Sequence[str], embedder: SentenceEmbedder, progress: ProgressBar | None) -> Vectors:
+    if not progress or not texts:
+        return embedder.embed(texts)
+    with progress(len(texts)) as bar:
+        return embedder.embed(texts, on_progress=bar.update)

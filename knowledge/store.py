@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.chunks import HEADING_WINDOW
+from knowledge.recogniser import Recogniser, Trained, train
+from knowledge.signals import SignalBook
 from knowledge.types import Chunk, Document, Sentence, Source, Window
 
 _SCHEMA = """
@@ -39,6 +41,10 @@ CREATE TABLE sentences (
     text TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, keys TEXT NOT NULL, vector BLOB NOT NULL
 );
 CREATE INDEX sentences_chunk ON sentences(chunk);
+CREATE TABLE examples (signal TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE TABLE reasons (signal TEXT PRIMARY KEY, text TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE TABLE trained (signal TEXT PRIMARY KEY, weights BLOB NOT NULL, bias REAL NOT NULL);
+CREATE TABLE digests (name TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
 Vector = NDArray[np.float32]
@@ -137,6 +143,54 @@ class Store:
         """Take out the document that came from this path, with all that belongs to it."""
         self._db.execute("DELETE FROM documents WHERE path = ?", (path,))
 
+    def put_signals(self, book: SignalBook, examples: Vector, reasons: Vector) -> None:
+        """Replace the signals: a row of `examples` for each example of each signal, one of `reasons` for each."""
+        self._db.execute("DELETE FROM examples")
+        self._db.execute("DELETE FROM reasons")
+        self._db.execute("DELETE FROM trained")
+        phrasings = [(signal.id, text) for signal in book.signals.values() for text in signal.examples]
+        self._db.executemany(
+            "INSERT INTO examples VALUES (?, ?, ?)",
+            [(*row, _pack(v)) for row, v in zip(phrasings, examples, strict=True)],
+        )
+        self._db.executemany(
+            "INSERT INTO reasons VALUES (?, ?, ?)",
+            [(s.id, s.reason, _pack(v)) for s, v in zip(book.signals.values(), reasons, strict=True)],
+        )
+        trained = train([signal for signal, _ in phrasings], examples)
+        self._db.executemany(
+            "INSERT INTO trained VALUES (?, ?, ?)",
+            [
+                (name, _pack(weights), float(bias))
+                for name, weights, bias in zip(trained.classes, trained.weights, trained.biases, strict=True)
+            ],
+        )
+        self._db.execute("INSERT OR REPLACE INTO digests VALUES ('signals', ?)", (book.digest,))
+
+    def signals_digest(self) -> str:
+        """Digest of the signals whose vectors are here, empty without any."""
+        row = self._db.execute("SELECT digest FROM digests WHERE name = 'signals'").fetchone()
+        return row[0] if row else ""
+
+    def recogniser(self) -> Recogniser:
+        """What recognises the signals that are stored here; one that recognises nothing without any."""
+        examples = self._db.execute("SELECT signal, text, vector FROM examples ORDER BY rowid").fetchall()
+        trained = self._db.execute("SELECT signal, weights, bias FROM trained ORDER BY rowid").fetchall()
+        return Recogniser(
+            [signal for signal, _, _ in examples],
+            [text for _, text, _ in examples],
+            _stack([vector for _, _, vector in examples]),
+            Trained(
+                tuple(signal for signal, _, _ in trained),
+                _stack([weights for _, weights, _ in trained]),
+                np.array([bias for _, _, bias in trained], dtype=np.float32),
+            ),
+        )
+
+    def reasons(self) -> dict[str, Vector]:
+        """Signal id → the vector of its reason."""
+        return {signal: _unpack(v) for signal, v in self._db.execute("SELECT signal, vector FROM reasons")}
+
     def document(self, doc: str) -> Document | None:
         """One document with its text, or None."""
         columns = "id, title, text, body_start, summary, topic, updated, path, sha256, markdown"
@@ -201,3 +255,7 @@ def _pack(vector: Vector) -> bytes:
 
 def _unpack(blob: bytes) -> Vector:
     return np.frombuffer(blob, dtype="<f4")
+
+
+def _stack(blobs: Sequence[bytes]) -> Vector:
+    return np.stack([_unpack(blob) for blob in blobs]) if blobs else np.zeros((0, 0), dtype=np.float32)

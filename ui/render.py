@@ -14,12 +14,13 @@ from urllib.parse import quote, urlsplit
 
 import nh3
 
-from bot.types import Answer, Block, Citation, Statement
+from bot.types import Answer, Block, Citation, Statement, VerdictReason
 from knowledge.sentences import without_markers
 from knowledge.types import Passage, Source
 
 _LABELS: dict[Block, str] = {
     "reason": "Why, in your words:",
+    "against": "What speaks against it:",
     "change": "What would change this:",
     "step": "What to do first:",
 }
@@ -60,8 +61,8 @@ def _joined(block: Block, before: Block | None, step: int) -> str:
     """What stands between the statement before and this one."""
     if block == "step":
         return f"\n\n{step}. " if step == 1 else f"\n{step}. "
-    if block == "reason":
-        return "\n\n- " if before != "reason" else "\n- "
+    if block in ("reason", "against"):
+        return "\n\n- " if before != block else "\n- "
     if block == before:
         return " "
     return "\n\n"
@@ -158,9 +159,15 @@ def to_json(answer: Answer) -> dict[str, Any]:
         "status": answer.status,
         "citations": [_citation_json(c) for c in answer.citations],
         "grounding": {"sentences": answer.grounding.sentences, "supported": answer.grounding.supported},
-        "verdict": None,
-        "question": None,
-        "brief": [],
+        "verdict": _verdict_json(answer),
+        "question": (
+            {"slot": answer.question.slot, "text": answer.question.text, "options": list(answer.question.options)}
+            if answer.question
+            else None
+        ),
+        "brief": [
+            {"slot": f.slot, "value": f.value, "quote": f.quote, "origin": f.origin} for f in answer.brief.facts
+        ],
         "model": answer.model,
         "prompt": {"id": answer.prompt.id, "version": answer.prompt.version},
         "timings_ms": answer.timings_ms,
@@ -191,6 +198,30 @@ def _citation_json(citation: Citation) -> dict[str, Any]:
         "end": citation.end,
         "score": citation.score,
         "sources": [{"title": s.title, "authors": s.authors, "year": s.year, "url": s.url} for s in citation.sources],
+    }
+
+
+def _verdict_json(answer: Answer) -> dict[str, Any] | None:
+    verdict = answer.verdict
+    if verdict is None:
+        return None
+    cited = {(s.block, s.said): s.citation for s in answer.statements if s.said}
+    steps = [s.text for s in answer.statements if s.block == "step"]
+
+    def reasons(block: Block, given: Sequence[VerdictReason]) -> list[dict[str, Any]]:
+        return [
+            {"you_said": r.you_said, "reason": r.reason, "citation": cited.get((block, r.you_said))} for r in given
+        ]
+
+    return {
+        "approach": verdict.approach,
+        "parts": list(verdict.parts),
+        "confidence": verdict.confidence,
+        "for": reasons("reason", verdict.reasons_for),
+        "against": reasons("against", verdict.reasons_against),
+        "would_change": list(verdict.would_change),
+        "first_step": steps[0] if steps else "",
+        "next_steps": steps[1:],
     }
 
 

@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.types import Block, Clause, Draft, PromptVersion, Queries, Quote
+from bot.types import Block, Draft, PromptVersion, Queries, Question, Quote, Verdict, VerdictReason
+from bot.verdict import NAMES
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
 from knowledge.store import Vector
@@ -27,7 +28,23 @@ REFUSAL = (
 )
 PROMPT = PromptVersion("quoting", hashlib.sha256("\n".join([GREETING, WELCOME, REFUSAL]).encode()).hexdigest()[:8])
 
+ADVICE = {
+    "prompt-engineering": "Start with prompt engineering.",
+    "retrieval": "Build retrieval (RAG): let the model answer from passages of your documents.",
+    "fine-tuning": "Fine-tune a model on your examples.",
+    "simpler-tool": "Use a simpler tool: no language model has to decide here.",
+    "ask-first": "One more fact is needed before I can advise you well.",
+}
+# The document whose first steps belong to the approach.
+GUIDES = {
+    "prompt-engineering": "prompt-engineering",
+    "retrieval": "retrieval-augmented-generation",
+    "fine-tuning": "fine-tuning",
+    "hybrid": "hybrids",
+    "simpler-tool": "when-no-llm-is-needed",
+}
 MAX_REASONS = 3
+MAX_AGAINST = 1
 MAX_STEPS = 3
 MAX_SUPPORT = 4
 # Chosen by `benchmarks/quoting.py`: how alike (cosine) two texts must be to stand together.
@@ -37,11 +54,12 @@ REASON = 0.44
 SUPPORT = 0.42
 REPEATS = 0.83
 OPENS = 0.1
+# A section that was chosen for a reason by hand answers with its first sentence, unless another says the reason better.
+FIRST = 0.2
 # What fits the task at hand outweighs what holds for any task.
 TASK = 0.05
 
 _STARTS = re.compile(r"^how (do|can|should) (i|we) (start|begin)\b", re.I)
-_CHANGES = re.compile(r"^what would change\b|^when does .*\bnot\b|^when (is|are) .*\bnot\b", re.I)
 _ASKS_WHAT_FITS = re.compile(
     r"^which approach\b|^when (does|is|are|do) (?!.*\bnot\b)|^should i\b"
     r"|^is .*\b(enough|worth|right|for)\b|^\w+ or \w+|^can i\b",
@@ -60,6 +78,14 @@ _NAMES_APPROACH = re.compile(
     r"template|examples|small model)\b",
     re.I,
 )
+_WORDS = {
+    "prompt-engineering": re.compile(r"\bprompt", re.I),
+    "retrieval": re.compile(r"\bretriev|\bRAG\b|\bsearch|look\w* up", re.I),
+    "fine-tuning": re.compile(r"tun(e|ed|ing)\b|\btrain", re.I),
+    "simpler-tool": re.compile(
+        r"\b(rules?|parser|database|tool|forecasting|quer(y|ies)|template|classical|classifier)\b", re.I
+    ),
+}
 _STEP_BEFORE = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}[.)]|[-*+])[ \t]+$")
 
 
@@ -92,14 +118,18 @@ class QuotingWriter:
     name = "quoting"
     prompt = PROMPT
 
-    def write(self, queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
+    def write(
+        self, queries: Queries, retrieval: Retrieval, verdict: Verdict | None, question: Question | None
+    ) -> Iterator[Draft]:
         """The statements of the answer in reading order; a refusal when the passages do not answer."""
         if queries.kind == "small-talk":
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
         elif not answers(queries, retrieval):
             yield Draft(REFUSAL, "plain")
-        elif queries.kind == "project":
-            yield from _advise(queries, retrieval)
+        elif verdict:
+            yield from _advise(queries, retrieval, verdict)
+            if question:
+                yield Draft(question.text, "question")
         else:
             yield from _explain(queries, retrieval)
 
@@ -140,27 +170,64 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
         yield from (_quote(c, "support") for c in chosen)
 
 
-def _advise(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
-    """Advice first, why in the person's words, what would change it, what to do first."""
-    told = _told(queries, retrieval)
-    pool = _candidates(retrieval, _all_passages(retrieval))
-    lead = _lead(pool, told)
-    if lead is None:
-        yield Draft(REFUSAL, "plain")
-        return
-    used = [lead]
-    yield _quote(lead, "lead")
-    for clause, reason in _reasons(queries, retrieval, pool, used):
-        used.append(reason)
-        yield _quote(reason, "reason", said=clause.text)
-    guide = _guide(queries, retrieval, lead, pool, told.message)
-    change = _best_of(guide, _CHANGES, told.message, used)
-    if change:
-        used.append(change)
-        yield _quote(change, "change")
-    first = next((c for c in guide if _STARTS.match(c.chunk.heading)), None)
-    if first:
-        yield from (_quote(step, "step") for step in _steps(guide, first.chunk)[:MAX_STEPS])
+def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterator[Draft]:
+    """The verdict, what bears it out, why and why not in the person's words, what would change it, first steps."""
+    yield Draft(_advice(verdict), "lead")
+    used: list[_Candidate] = []
+    lead = _lead(_candidates(retrieval, _all_passages(retrieval)), _told(queries, retrieval), verdict)
+    if lead:
+        used.append(lead)
+        yield _quote(lead, "support")
+    for reasons, block, most in (
+        (verdict.reasons_for, "reason", MAX_REASONS),
+        (verdict.reasons_against, "against", MAX_AGAINST),
+    ):
+        for reason, candidate in _supported(reasons, retrieval, used)[:most]:
+            used.append(candidate)
+            yield _quote(candidate, block, said=reason.you_said)  # type: ignore[arg-type]
+    for change in verdict.would_change[:1]:
+        yield Draft(change, "change")
+    steps = _first_steps(retrieval, verdict)
+    yield from (_quote(step, "step") for step in steps[:MAX_STEPS])
+
+
+def _advice(verdict: Verdict) -> str:
+    if verdict.approach == "hybrid":
+        first, second = (NAMES[part] for part in verdict.parts)
+        return f"Combine {first} with {second}, as two parts that you test separately."
+    return ADVICE[verdict.approach]
+
+
+def _supported(
+    reasons: Sequence[VerdictReason], retrieval: Retrieval, used: Sequence[_Candidate]
+) -> list[tuple[VerdictReason, _Candidate]]:
+    """Each reason with the sentence of its section that says it best, none repeated; the strongest first."""
+    generation = retrieval.generation
+    sections = [
+        Passage(generation.chunks[generation.place[r.section]], 1.0, 1.0, 0.0)
+        for r in reasons
+        if r.section in generation.place
+    ]
+    candidates = _candidates(retrieval, sections)
+    found: list[tuple[VerdictReason, _Candidate]] = []
+    for reason in reasons:
+        own = [
+            c
+            for c in candidates
+            if c.chunk.id == reason.section and not _repeats(c, [*used, *(known for _, known in found)])
+        ]
+        meaning = generation.reasons.get(reason.signal)
+        if own and meaning is not None and reason.you_said:
+            found.append((reason, max(own, key=lambda c: float(c.vector @ meaning) + FIRST * c.first)))
+    return found
+
+
+def _first_steps(retrieval: Retrieval, verdict: Verdict) -> list[_Candidate]:
+    """The steps of the guide to the approach."""
+    doc = GUIDES.get(verdict.approach)
+    chunks = [c for c in retrieval.generation.chunks if c.doc == doc and _STARTS.match(c.heading)]
+    candidates = _candidates(retrieval, [Passage(c, 1.0, 1.0, 0.0) for c in chunks])
+    return [step for chunk in chunks for step in _steps(candidates, chunk)]
 
 
 def _told(queries: Queries, retrieval: Retrieval) -> _Told:
@@ -180,40 +247,18 @@ def _suits(candidate: _Candidate, told: _Told) -> float:
     return _fit(candidate, told.message) + 0.3 * nearest + 0.5 * asked + TASK * candidate.about_task
 
 
-def _lead(pool: Sequence[_Candidate], told: _Told) -> _Candidate | None:
-    """The sentence that answers the whole message: it opens a section that is asked what fits, and names an
-    approach."""
+def _lead(pool: Sequence[_Candidate], told: _Told, verdict: Verdict) -> _Candidate | None:
+    """The sentence that bears the verdict out for this project: it opens a section that is asked what fits, and
+    names the approach."""
+    names = [_WORDS[part] for part in verdict.parts] or [_NAMES_APPROACH]
     leads = [
         c
         for c in pool
-        if c.first and _ASKS_WHAT_FITS.search(c.chunk.heading) and _NAMES_APPROACH.search(c.sentence.text)
+        if c.first
+        and _ASKS_WHAT_FITS.search(c.chunk.heading)
+        and all(words.search(c.sentence.text) for words in names)
     ]
-    return max(leads or pool, key=lambda c: _suits(c, told), default=None)
-
-
-def _reasons(
-    queries: Queries, retrieval: Retrieval, pool: Sequence[_Candidate], used: Sequence[_Candidate]
-) -> Iterator[tuple[Clause, _Candidate]]:
-    """For what the person stated, the sentence that says what it means for the choice; the closest first."""
-    offset = len(retrieval.queries) - len(queries.clauses)
-    pairs = []
-    for i, clause in enumerate(queries.clauses):
-        if clause.text.endswith("?"):
-            continue
-        own = {p.chunk.id for p in retrieval.by_query[offset + i]}
-        vector = retrieval.vectors[offset + i]
-        for c in pool:
-            likeness = float(c.vector @ vector)
-            if c.chunk.id in own and likeness >= REASON and _NAMES_APPROACH.search(c.sentence.text):
-                pairs.append((likeness + 0.08 * c.first, clause, c))
-    pairs.sort(key=lambda pair: -pair[0])
-    told: set[str] = set()
-    chosen: list[_Candidate] = list(used)
-    for _, clause, c in pairs:
-        if clause.text not in told and len(told) < MAX_REASONS and not _repeats(c, chosen):
-            told.add(clause.text)
-            chosen.append(c)
-            yield clause, c
+    return max(leads, key=lambda c: _suits(c, told), default=None)
 
 
 def _candidates(retrieval: Retrieval, passages: Sequence[Passage]) -> list[_Candidate]:
@@ -240,39 +285,6 @@ def _candidates(retrieval: Retrieval, passages: Sequence[Passage]) -> list[_Cand
 def _all_passages(retrieval: Retrieval) -> list[Passage]:
     found = {p.chunk.id: p for group in retrieval.by_query for p in group}
     return list((found | {p.chunk.id: p for p in retrieval.passages}).values())
-
-
-def _guide(
-    queries: Queries, retrieval: Retrieval, lead: _Candidate, pool: Sequence[_Candidate], message: Vector
-) -> list[_Candidate]:
-    """The sections with first steps and with what would change the advice: of the lead's document, else of the
-    one nearest to what was asked, else of the one nearest to the message; without any, nothing."""
-    chunks = retrieval.generation.chunks
-    guides = {c.doc for c in chunks if _STARTS.match(c.heading)}
-    offset = len(retrieval.queries) - len(queries.clauses)
-    asked = [
-        p.chunk.doc
-        for i, clause in enumerate(queries.clauses)
-        if clause.text.endswith("?")
-        for p in retrieval.by_query[offset + i]
-    ]
-    nearest = [c.chunk.doc for c in sorted(pool, key=lambda c: -_fit(c, message))]
-    doc = next((d for d in [lead.chunk.doc, *asked, *nearest] if d in guides), None)
-    return _candidates(
-        retrieval,
-        [
-            Passage(c, lead.passage.score, lead.passage.dense, lead.passage.lexical)
-            for c in chunks
-            if c.doc == doc and (_STARTS.match(c.heading) or _CHANGES.match(c.heading))
-        ],
-    )
-
-
-def _best_of(
-    candidates: Sequence[_Candidate], heading: re.Pattern[str], message: Vector, used: Sequence[_Candidate]
-) -> _Candidate | None:
-    fitting = [c for c in candidates if heading.match(c.chunk.heading) and not _repeats(c, used)]
-    return max(fitting, key=lambda c: float(c.vector @ message), default=None)
 
 
 def _steps(candidates: Sequence[_Candidate], chunk: Chunk) -> list[_Candidate]:

@@ -1,0 +1,32 @@
+"""The one question worth asking: among unknown slots, the one whose answers would most change the verdict."""
+
+from __future__ import annotations
+
+from bot.types import ProjectBrief, Question, Verdict
+from bot.verdict import decide, with_fact
+from knowledge.signals import SignalBook, Slot
+
+# Ask when at least this share of a slot's answers would change the verdict.
+WORTH_ASKING = 0.4
+# What a person cannot be asked to begin with, or what decides nothing.
+NEVER = frozenset({"wish", "context", "parts", "goal", "tried"})
+
+
+def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | None:
+    """The best question, or None when no answer would change enough."""
+    known = {fact.slot for fact in brief.facts}
+    open_slots = [slot for slot in book.slots.values() if slot.name not in known | NEVER and slot.options]
+    if not open_slots:
+        return None
+    best = max(open_slots, key=lambda slot: share_changed(slot, brief, verdict, book))
+    if share_changed(best, brief, verdict, book) < WORTH_ASKING:
+        return None
+    return Question(best.name, best.ask, tuple(words for words, _ in best.options))
+
+
+def share_changed(slot: Slot, brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> float:
+    """The share of the slot's answers under which the verdict would be another."""
+    changed = sum(
+        decide(with_fact(brief, signal, book), book).approach != verdict.approach for _, signal in slot.options
+    )
+    return changed / len(slot.options)
