@@ -6,12 +6,10 @@ amount, by the range the amount lies in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from bot.amounts import amounts
-from bot.types import Clause, Fact, ProjectBrief
+from bot.types import Clause, Fact, ProjectBrief, Queries
 from knowledge.recogniser import Recogniser, Vector
-from knowledge.signals import SignalBook
+from knowledge.signals import SignalBook, Slot
 
 # How well (score of the recogniser) a clause must mean a signal.
 RECOGNISED = 0.3
@@ -22,15 +20,21 @@ MANY = {"task": 3, "tried": 2, "feedback": 2, "parts": 1}
 
 
 def read_brief(
-    clauses: Sequence[Clause], vectors: Vector, book: SignalBook, recogniser: Recogniser, earlier: ProjectBrief
+    queries: Queries,
+    vectors: Vector,
+    book: SignalBook,
+    recogniser: Recogniser,
+    earlier: ProjectBrief,
+    asked: Slot | None = None,
 ) -> ProjectBrief:
     """The brief after one more message: what it says replaces what was said of the same slot before.
 
-    `vectors` has a row for each clause, `recogniser` knows the book's example phrasings.
+    `asked` is the slot that the turn before asked for, `vectors` has a row for each clause, `recogniser` knows the
+    book's example phrasings.
     """
-    said = [
+    said = quick_reply(queries.message, asked, book) or [
         fact
-        for clause, vector in zip(clauses, vectors, strict=True)
+        for clause, vector in zip(queries.clauses, vectors, strict=True)
         for fact in _facts(clause, vector, book, recogniser)
     ]
     said.sort(key=lambda fact: -fact.likeness)
@@ -43,6 +47,20 @@ def read_brief(
     facts = [fact for fact in earlier.facts if fact.slot not in replaced] + kept
     order = {name: i for i, name in enumerate(book.slots)}
     return ProjectBrief(tuple(sorted(facts, key=lambda fact: order[fact.slot])))
+
+
+def asked_slot(said: str, book: SignalBook) -> Slot | None:
+    """The slot that the consultant's last turn asked for; the turn ends in the question, word for word."""
+    return next((slot for slot in book.slots.values() if said.rstrip().endswith(slot.ask)), None)
+
+
+def quick_reply(message: str, asked: Slot | None, book: SignalBook) -> list[Fact]:
+    """The fact that a quick reply states, when the message is one."""
+    for words, signal_id in asked.options if asked else ():
+        if message.casefold().strip(" .!") == words.casefold():
+            signal = book.signals[signal_id]
+            return [Fact(signal.slot, signal.id, signal.means, message, "said")]
+    return []
 
 
 def _facts(clause: Clause, vector: Vector, book: SignalBook, recogniser: Recogniser) -> list[Fact]:

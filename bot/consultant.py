@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
-from bot.brief import read_brief
+from bot.brief import asked_slot, quick_reply, read_brief
 from bot.grounding import Grounder
-from bot.queries import earlier_messages, read_queries
+from bot.queries import read_queries, readable
 from bot.question import ask
 from bot.types import (
     Answer,
     Citation,
-    Clause,
     Draft,
     Message,
     ProjectBrief,
@@ -29,7 +29,7 @@ from bot.types import (
 from bot.verdict import conclude
 from knowledge.embeddings import Vectors
 from knowledge.retriever import Retrieval, Retriever
-from knowledge.signals import SignalBook
+from knowledge.signals import SignalBook, Slot
 from knowledge.types import Document
 
 # A clause is a part of the message: it may add a passage, it does not outweigh the whole.
@@ -93,7 +93,14 @@ class Consultant:
 
     def stream(self, question: str, history: Sequence[Message] = ()) -> AnswerStream:
         """The answer as it is written; a bad question raises here, before anything is shown."""
-        return AnswerStream(self._run(read_queries(question, history), history))
+        queries = read_queries(question, history)
+        asked = self._asked(history)
+        if quick_reply(queries.message, asked, self.book) or (
+            asked and queries.kind == "question" and "?" not in question
+        ):
+            # "No" is small talk and "about 300" says nothing, unless it answers what was asked.
+            queries = replace(queries, kind="project")
+        return AnswerStream(self._run(queries, history))
 
     def _run(
         self, queries: Queries, history: Sequence[Message]
@@ -138,13 +145,20 @@ class Consultant:
         recogniser = self.retriever.generation().recogniser
         if queries.kind == "small-talk" or not recogniser.signals:
             return brief
-        for clauses, vectors in [*map(self._told, earlier_messages(history)), self._told(queries)]:
-            brief = read_brief(clauses, vectors, self.book, recogniser, brief)
+        for earlier, asked in [*self._earlier(history), (queries, self._asked(history))]:
+            brief = read_brief(earlier, self._vectors(earlier)[1:], self.book, recogniser, brief, asked)
         return brief
 
-    def _told(self, queries: Queries) -> tuple[tuple[Clause, ...], Vectors]:
-        """A message's clauses and their vectors."""
-        return queries.clauses, self._vectors(queries)[1:]
+    def _earlier(self, history: Sequence[Message]) -> Iterator[tuple[Queries, Slot | None]]:
+        """The person's earlier messages that could be read, each with the slot asked for before it."""
+        for n, message in enumerate(history):
+            if message.role == "user" and (queries := readable(message.content)):
+                yield queries, self._asked(history[:n])
+
+    def _asked(self, history: Sequence[Message]) -> Slot | None:
+        """The slot that the last turn asked for."""
+        last = history[-1] if history else None
+        return asked_slot(last.content, self.book) if last and last.role == "assistant" else None
 
     def _vectors(self, queries: Queries) -> Vectors:
         """The vectors of a message and its clauses, from one pass of the embedding model."""

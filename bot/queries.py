@@ -59,19 +59,12 @@ def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
     return Queries(_kind(message, clauses), message, _context(message, history), clauses)
 
 
-def earlier_messages(history: Sequence[Message]) -> list[Queries]:
-    """What the person said before, without small talk and without what could not be read."""
-    found = []
-    for message in history:
-        if message.role != "user":
-            continue
-        try:
-            queries = read_queries(message.content)
-        except BadQuestion:
-            continue
-        if queries.kind != "small-talk":
-            found.append(queries)
-    return found
+def readable(text: str) -> Queries | None:
+    """An earlier message, or None when it says nothing of a project or could not be read."""
+    try:
+        return read_queries(text)
+    except BadQuestion:
+        return None
 
 
 def clean(text: str) -> str:

@@ -10,7 +10,7 @@ import gradio as gr
 
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
-from bot.types import Message
+from bot.types import Message, Question
 from knowledge.errors import KnowledgeError
 from ui import render
 
@@ -79,6 +79,7 @@ def build(consultant: Consultant) -> gr.Blocks:
         streams = [asked.then(_show_stop, None, box, queue=False, **private).then(**answering)]
         for event, change in (
             (chatbot.example_select, _add_starter),
+            (chatbot.option_select, _add_reply),
             (chatbot.retry, _cut_for_retry),
             (chatbot.edit, _cut_for_edit),
         ):
@@ -123,7 +124,7 @@ def _respond(consultant: Consultant, turns: list[Turn]) -> Iterator[list[Turn]]:
         answer = stream.answer
         panel = render.status_html(answer) + render.sources_html(answer)
         said = [_says(render.markdown(answer.statements, kind=answer.kind))]
-        yield [*turns, *said, *([_panel(panel)] if panel else [])]
+        yield [*turns, *said, *([_panel(panel, answer.question)] if panel else [])]
     except (ConsultantError, KnowledgeError) as error:
         yield [*turns, _says(render.escape_markdown(str(error)))]
 
@@ -137,6 +138,10 @@ def _add(text: str, turns: list[Turn]) -> tuple[str, list[Turn]]:
 
 def _add_starter(turns: list[Turn], chosen: gr.SelectData) -> list[Turn]:
     return [*turns, _asks(str(chosen.value["text"]))]
+
+
+def _add_reply(turns: list[Turn], chosen: gr.SelectData) -> list[Turn]:
+    return [*turns, _asks(str(chosen.value))]
 
 
 def _cut_for_retry(turns: list[Turn], chosen: gr.RetryData) -> list[Turn]:
@@ -173,8 +178,9 @@ def _says(markdown: str) -> Turn:
     return {"role": "assistant", "content": markdown}
 
 
-def _panel(body: str) -> Turn:
-    return {"role": "assistant", "content": f'<div class="{_PANEL}">{body}</div>'}
+def _panel(body: str, question: Question | None) -> Turn:
+    replies = [{"value": words, "label": words} for words in question.options] if question else []
+    return {"role": "assistant", "content": f'<div class="{_PANEL}">{body}</div>', "options": replies}
 
 
 def _read(turns: list[Turn]) -> tuple[str, list[Message]]:

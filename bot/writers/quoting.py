@@ -217,7 +217,8 @@ def _supported(
             if c.chunk.id == reason.section and not _repeats(c, [*used, *(known for _, known in found)])
         ]
         meaning = generation.reasons.get(reason.signal)
-        if own and meaning is not None and reason.you_said:
+        told = any(reason.you_said == known.you_said for known, _ in found)
+        if own and meaning is not None and reason.you_said and not told:
             found.append((reason, max(own, key=lambda c: float(c.vector @ meaning) + FIRST * c.first)))
     return found
 
@@ -248,17 +249,19 @@ def _suits(candidate: _Candidate, told: _Told) -> float:
 
 
 def _lead(pool: Sequence[_Candidate], told: _Told, verdict: Verdict) -> _Candidate | None:
-    """The sentence that bears the verdict out for this project: it opens a section that is asked what fits, and
-    names the approach."""
-    names = [_WORDS[part] for part in verdict.parts] or [_NAMES_APPROACH]
+    """The sentence that bears the verdict out: it opens a section that is asked what fits, names the approach, and
+    stands in a document that the reasons stand in too."""
+    names = [_WORDS[part] for part in verdict.parts]
+    documents = {reason.section.split("#")[0] for reason in verdict.reasons_for}
     leads = [
         c
         for c in pool
         if c.first
+        and c.chunk.doc in documents
         and _ASKS_WHAT_FITS.search(c.chunk.heading)
         and all(words.search(c.sentence.text) for words in names)
     ]
-    return max(leads, key=lambda c: _suits(c, told), default=None)
+    return max(leads, key=lambda c: _suits(c, told), default=None) if names else None
 
 
 def _candidates(retrieval: Retrieval, passages: Sequence[Passage]) -> list[_Candidate]:
