@@ -87,7 +87,11 @@ def amounts(text: str) -> list[Amount]:
     >>> amounts("5M reviews a month")
     [Amount(unit='requests_per_month', value=5000000.0)]
     """
-    digits = alpha2digit(re.sub(r"\bhalf a\b", "0.5", text, flags=re.I), "en")
+    # text2num leaves a lone "one" or "two" as a word, since it may be none.
+    small = re.sub(
+        r"\b(one|two|three)\b(?= (week|month|day|second|minute|page|hundred|thousand|million))", _small, text
+    )
+    digits = alpha2digit(re.sub(r"\bhalf a\b", "0.5", small, flags=re.I), "en")
     return list(_read(digits))
 
 
@@ -108,10 +112,14 @@ def _read(text: str) -> Iterator[Amount]:
                 yield Amount("days", value * {"d": 1, "w": 7, "m": 30, "y": 365}[span["unit"][0].lower()])
         elif per and monthly:
             yield Amount("requests_per_month", value * monthly)
-        elif _LABELS.search(after[:60] + " " + before[-30:]) and not _NOT_LABELS.search(text):
+        elif _LABELS.search(after[:60] + " " + before[-30:]) and not _NOT_LABELS.search(before[-12:] + after[:25]):
             yield Amount("examples", value)
         elif pages := _PAGES.match(after):
             yield Amount("pages", value * _PAGES_EACH[pages["unit"].lower().rstrip("s")])
+
+
+def _small(match: re.Match[str]) -> str:
+    return {"one": "1", "two": "2", "three": "3"}[match[1]]
 
 
 def _value(digits: str) -> float:

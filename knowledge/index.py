@@ -82,7 +82,7 @@ class Manifest:
         for name, value in ours.items():
             if getattr(self, name) != value:
                 raise IndexMismatch(
-                    f"The index was made with another {name.replace('_', ' ')} ({getattr(self, name)}, now {value}). "
+                    f"The index was made with another {name.replace('_', ' ')} ({_short(getattr(self, name))}, now {_short(value)}). "
                     "Bring it up to date with: consultant ingest"
                 )
 
@@ -186,6 +186,11 @@ class Generation:
             [(window.rsplit("@", 1)[0], 1 - distance) for window, distance in zip(ids, row, strict=True)]
             for ids, row in zip(found["ids"], distances, strict=True)
         ]
+
+
+def _short(value: int | str) -> str:
+    """A digest's beginning; a person compares it by eye."""
+    return str(value) if len(str(value)) < 40 else f"{str(value)[:12]}…"
 
 
 def _close(store: Store, client: Any) -> None:

@@ -54,7 +54,7 @@ REASON = 0.44
 SUPPORT = 0.42
 REPEATS = 0.83
 OPENS = 0.1
-# A section that was chosen for a reason by hand answers with its first sentence, unless another says the reason better.
+# A section chosen for a reason by hand answers with its first sentence, unless another says the reason better.
 FIRST = 0.2
 # What fits the task at hand outweighs what holds for any task.
 TASK = 0.05

@@ -1,0 +1,54 @@
+"""What is understood of a project, on the real signals."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.consultant import Consultant
+from bot.types import Message
+
+STATED = {
+    "no labels": ("We write newsletters and nobody has labelled anything.", "labels-none"),
+    "labels as a number": ("We sort tickets and have 40k labelled tickets.", "labels-many"),
+    "milliseconds": ("We moderate chat and each decision must come within 80 ms.", "latency-instant"),
+    "offline": ("We sort parts by photo and the device has no internet.", "hardware-offline"),
+    "must stay inside": ("Staff ask about our policies, and the data may not leave our network.", "privacy-inside"),
+    "changes daily": ("Customers ask about offers, and our prices change every day.", "change-often"),
+    "small budget": ("We write product texts and can spend 100 euros a month.", "budget-small"),
+    "deadline": ("We write product texts and it must run within two weeks.", "time-short"),
+}
+
+
+@pytest.mark.parametrize(("message", "signal"), STATED.values(), ids=STATED.keys())
+def test_a_plain_statement_is_recognised(message: str, signal: str, consultant: Consultant) -> None:
+    brief = consultant.ask(message).brief
+    assert signal in [fact.signal for fact in brief.facts]
+
+
+def test_every_fact_keeps_the_words_it_came_from(consultant: Consultant) -> None:
+    message = "We have 40k labelled tickets, our prices change every day, and the data may not leave our network."
+    brief = consultant.ask(message).brief
+    assert brief.facts
+    assert all(fact.quote and fact.quote in message for fact in brief.facts)
+
+
+def test_a_later_correction_wins(consultant: Consultant) -> None:
+    first = "We sort tickets and have 20,000 labelled tickets."
+    history = [Message("user", first), Message("assistant", "…")]
+    brief = consultant.ask("Sorry, we only have 200 labelled tickets.", history).brief
+    assert [f.signal for f in brief.facts if f.slot == "labelled_data"] == ["labels-hundreds"]
+
+
+def test_what_was_said_before_is_remembered(consultant: Consultant) -> None:
+    history = [Message("user", "We sort tickets and have 40k labelled tickets."), Message("assistant", "…")]
+    answer = consultant.ask("We need it within 80 ms for each ticket.", history)
+    assert {"labelled_data", "latency"} <= {fact.slot for fact in answer.brief.facts}
+
+
+def test_a_quick_reply_answers_the_question_before_it(consultant: Consultant) -> None:
+    slot = consultant.book.slots["labelled_data"]
+    history = [Message("user", "We sort tickets by topic."), Message("assistant", f"Advice.\n\n{slot.ask}")]
+    words, signal = slot.options[0]
+    answer = consultant.ask(words, history)
+    assert signal in [fact.signal for fact in answer.brief.facts]
+    assert answer.verdict is not None

@@ -1,0 +1,241 @@
+"""What the writer without a language model says over the real corpus: true, whole, once, and to the point."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import pytest
+
+from bot.consultant import Consultant
+from bot.types import Answer, Statement
+from bot.writers.quoting import REFUSAL
+from knowledge.documents import read_document
+from knowledge.ingest import CORPUS
+
+PROJECTS = {
+    "shop texts": "We are six people, need product texts for three shops next week, no labelled data, 100 euros a "
+    "month. Should we fine-tune?",
+    "contracts": "We are a law firm with 3,000 contracts and want to find risky clauses. They are confidential.",
+    "prices": "We run a web shop with 20,000 products; prices change every hour. Customers ask a bot about them.",
+    "x-rays": "I have 60,000 labelled X-ray images and a GPU. We want to detect pneumonia.",
+    "mails": "Our call centre gets 500 mails a day. We have two weeks and no budget. What should we do?",
+    "welsh": "We translate manuals into Welsh and the model gets our terms wrong.",
+    "sql": "My startup wants SQL from plain questions over our own database, 200 tables.",
+    "voice": "We need a chatbot that answers in our brand's voice. We have 500 old chats.",
+    "invoices": "We want to pull dates and sums from 10,000 invoices a month; accuracy must be 99 percent.",
+    "bill": "Our model costs 8,000 dollars a month. How can we make it cheaper?",
+}
+QUESTIONS = {
+    "lora": "What is LoRA?",
+    "rag": "What is retrieval-augmented generation?",
+    "labels": "How many labelled examples do I need to fine-tune a classifier?",
+    "cheaper": "Is it cheaper to prompt a large model or to train a small one?",
+    "few-shot steps": "How do I start with few-shot examples?",
+    "reasoning": "Can I use chain of thought with a reasoning model?",
+    "caching": "What is prompt caching and when does it save money?",
+    "prompt test": "How do I test a prompt before I change it?",
+    "refresh": "How often should a knowledge base be refreshed?",
+    "chunks": "How big should my chunks be?",
+    "reranker": "Do I need a reranker?",
+    "law": "What does the EU AI Act ask of us?",
+    "personal data": "How can I keep personal data out of the prompts?",
+    "long context": "Should I use a long context instead of retrieval?",
+    "preferences": "What is DPO?",
+    "memory": "How much GPU memory does QLoRA take?",
+    "json": "How do I get valid JSON out of a model?",
+    "injection": "How do I stop prompt injection?",
+    "latency steps": "How do I reduce latency?",
+    "full or lora": "What is the difference between full fine-tuning and LoRA?",
+}
+ON_TOPIC = [
+    "RAG?",
+    "rag vs fine-tuning",
+    "fine tune a small model for tickets",
+    "which approach for a faq bot",
+    "When is prompting not enough?",
+    "How many examples should a prompt have?",
+    "Does fine-tuning teach new facts?",
+    "Why does my retrieval miss the right passage?",
+    "How do I evaluate answers without labelled data?",
+    "What does it cost to fine-tune a 7B model?",
+    "Can an agent call our tools without fine-tuning?",
+    "When do rules beat a language model?",
+    "How do I version prompts?",
+    "Is distillation worth it?",
+    "How do I handle documents in several languages?",
+    "Which licence do open-weight models have?",
+    "Can I fine-tune on customer data under GDPR?",
+    "What is catastrophic forgetting?",
+    "Is a framework like LangChain worth it?",
+    "Should I buy a managed service or host my own model?",
+]
+OFF_TOPIC = [
+    "What is the capital of Mongolia?",
+    "Who won the football world cup in 1998?",
+    "How do I bake sourdough bread?",
+    "What will the weather be like tomorrow in Oslo?",
+    "How tall is Mount Everest?",
+    "Write a poem about autumn leaves.",
+    "Which stock should I buy this week?",
+    "How do I change a flat bicycle tyre?",
+    "Can dogs eat chocolate?",
+    "What are the symptoms of the flu?",
+    "When did the Roman Empire fall?",
+    "Recommend me a novel to read on holiday.",
+    "What is the best route from Lyon to Turin?",
+    "How long should I boil an egg?",
+    "Which guitar strings are best for beginners?",
+    "Is my landlord allowed to raise the rent?",
+    "How do I train for a marathon?",
+    "How do I tune a piano?",
+    "We are six friends and want to fly to Lisbon next week, 100 euros each. Which airline should we take?",
+    "My cat is ill and I have no money. What should I do?",
+]
+
+
+def short(question: str) -> str:
+    return question[:40]
+
+
+def cases(questions: dict[str, str]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("question", [pytest.param(q, id=name) for name, q in questions.items()])
+
+
+every_question = cases(PROJECTS | QUESTIONS)
+every_project = cases(PROJECTS)
+
+
+@cache
+def files() -> dict[str, str]:
+    """Document id → its file as it is on the disk."""
+    return {read_document(path).id: path.read_text(encoding="utf-8") for path in CORPUS.rglob("*.md")}
+
+
+@pytest.fixture(scope="module")
+def asked() -> dict[str, Answer]:
+    """Answers that were given already: each question is asked once for all that is said of its answer."""
+    return {}
+
+
+@pytest.fixture
+def answer(asked: dict[str, Answer], consultant: Consultant, question: str) -> Answer:
+    if question not in asked:
+        asked[question] = consultant.ask(question)
+    return asked[question]
+
+
+def cited(answer: Answer) -> list[Statement]:
+    return [statement for statement in answer.statements if statement.citation]
+
+
+def readable(quote: str) -> str:
+    return " ".join(re.sub(r"[*_`\\]", "", quote).split())
+
+
+@every_question
+def test_every_cited_statement_is_verbatim_in_its_documents_file(answer: Answer) -> None:
+    assert [c.n for c in answer.citations] == list(range(1, len(answer.citations) + 1))
+    for citation in answer.citations:
+        assert files()[citation.doc][citation.start : citation.end] == citation.quote
+    for statement in cited(answer):
+        assert readable(statement.text) == readable(answer.citations[(statement.citation or 0) - 1].quote)
+
+
+@every_question
+def test_what_is_claimed_is_cited_and_counts_as_supported(answer: Answer) -> None:
+    assert answer.status == "grounded"
+    assert answer.grounding.sentences == answer.grounding.supported == len(cited(answer)) >= 2
+    assert {s.block for s in answer.statements if s.citation is None} <= {"lead", "change", "question"}
+
+
+@every_question
+def test_no_sentence_comes_twice(answer: Answer) -> None:
+    said = [statement.text.lower() for statement in answer.statements]
+    assert len(set(said)) == len(said)
+
+
+@every_question
+def test_no_heading_is_pasted_in(answer: Answer) -> None:
+    for citation in answer.citations:
+        text = files()[citation.doc]
+        line = text[text.rfind("\n", 0, citation.start) + 1 : text.find("\n", citation.end)]
+        assert not line.lstrip().startswith("#")
+        assert citation.heading not in citation.quote
+
+
+@every_question
+def test_no_sentence_is_a_fragment(answer: Answer) -> None:
+    for citation in answer.citations:
+        text = files()[citation.doc]
+        before, after = text[: citation.start], text[citation.end :]
+        assert re.search(r"(\n\n|[.!?][”\")]?(\s*\[@[^\]]+\])?\s+|\n\s*(\d+\.|[-*])\s+)$", before)
+        assert re.match(r"(\s|\Z)", after)
+        assert re.match(r"[A-Z\d“\"].*[.!][”\")]?$", citation.quote, re.DOTALL)
+
+
+@every_question
+def test_the_first_statement_is_the_lead_and_the_only_one(answer: Answer) -> None:
+    assert [s.block for s in answer.statements].index("lead") == 0
+    assert [s.block for s in answer.statements].count("lead") == 1
+
+
+@every_project
+def test_what_a_project_said_is_quoted_back_exactly(question: str, answer: Answer) -> None:
+    for statement in answer.statements:
+        assert statement.said in question
+        assert bool(statement.said) == (statement.block in ("reason", "against"))
+
+
+@every_project
+def test_advice_goes_from_the_lead_by_reasons_to_steps(answer: Answer) -> None:
+    order = ["lead", "support", "reason", "against", "change", "step", "question"]
+    blocks = [order.index(s.block) for s in answer.statements]
+    assert blocks == sorted(blocks)
+    assert order.index("step") in blocks
+
+
+def test_most_projects_hear_reasons_in_their_own_words(consultant: Consultant, asked: dict[str, Answer]) -> None:
+    answers = [asked.get(q) or consultant.ask(q) for q in PROJECTS.values()]
+    assert sum(any(s.said for s in a.statements) for a in answers) >= 0.6 * len(answers)
+
+
+@pytest.mark.parametrize(
+    "question", ["How do I start with few-shot examples?", "How do I reduce latency?"], ids=short
+)
+def test_steps_are_given_to_who_asks_for_steps(answer: Answer) -> None:
+    steps = [s for s in answer.statements if s.block == "step"]
+    assert len(steps) >= 3
+    assert len({answer.citations[s.citation - 1].heading for s in steps if s.citation}) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "doc"),
+    [
+        pytest.param("What is LoRA?", "lora", id="lora"),
+        pytest.param("What is retrieval-augmented generation?", "retrieval-augmented-generation", id="rag"),
+        pytest.param("What is prompt caching and when does it save money?", "long-context-and-caching", id="caching"),
+        pytest.param("What is DPO?", "preference-tuning", id="dpo"),
+        pytest.param(PROJECTS["x-rays"], "medical-imaging", id="x-rays"),
+        pytest.param(PROJECTS["welsh"], "translation-and-languages", id="welsh"),
+    ],
+)
+def test_the_document_on_the_subject_is_cited(answer: Answer, doc: str) -> None:
+    assert doc in {citation.doc for citation in answer.citations}
+
+
+@pytest.mark.parametrize("question", ON_TOPIC, ids=short)
+def test_a_question_on_the_subject_is_not_refused(answer: Answer) -> None:
+    assert answer.status == "grounded"
+    assert len(answer.statements) >= 2
+
+
+@pytest.mark.parametrize("question", OFF_TOPIC, ids=short)
+def test_a_question_off_the_subject_is_refused_in_one_sentence(answer: Answer) -> None:
+    assert [s.text for s in answer.statements] == [REFUSAL]
+    assert (answer.status, answer.citations) == ("refused", ())
+
+
+def test_a_refusal_says_what_the_consultant_can_help_with() -> None:
+    assert re.fullmatch(r"[^.!?]+ I can help you [^.!?]+\.", REFUSAL)
+    assert "prompt engineering, retrieval, fine-tuning" in REFUSAL

@@ -1,0 +1,114 @@
+"""Brief → verdict → question, on a small book of signals whose sums can be done in the head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.question import ask, share_changed
+from bot.types import Fact, ProjectBrief
+from bot.verdict import conclude, decide, with_fact
+from knowledge.signals import Signal, SignalBook, Slot
+
+
+def signal(name: str, slot: str, **effects: float) -> Signal:
+    return Signal(
+        name, slot, f"{name} holds.", (name,), {k.replace("_", "-"): v for k, v in effects.items()}, "r", "d#s"
+    )
+
+
+SIGNALS = [
+    signal("copy", "task", prompt_engineering=2.5, fine_tuning=-0.5),
+    signal("search", "task", retrieval=2.5),
+    signal("none", "labels", prompt_engineering=2, fine_tuning=-3),
+    signal("many", "labels", fine_tuning=3),
+    signal("daily", "change", retrieval=2, fine_tuning=-2),
+    signal("never", "change", fine_tuning=0.5),
+    signal("live", "live", simpler_tool=3, retrieval=-1),
+    signal("wish", "wish"),
+]
+BOOK = SignalBook(
+    {s.id: s for s in SIGNALS},
+    {
+        "task": Slot("task", "", "What is the task?", (("Write", "copy"), ("Search", "search"))),
+        "labels": Slot("labels", "", "How many labels?", (("None", "none"), ("Many", "many"))),
+        "change": Slot("change", "", "How often do facts change?", (("Daily", "daily"), ("Never", "never"))),
+        "live": Slot("live", "", "Is it live?", (("Live", "live"),)),
+        "wish": Slot("wish", "", "Is the method open?", (("Yes", "wish"),)),
+    },
+    "digest",
+)
+
+
+def brief(*names: str) -> ProjectBrief:
+    return ProjectBrief(tuple(Fact(BOOK.signals[n].slot, n, "", f"said {n}", "said") for n in names))
+
+
+DECIDED = {
+    "prompt": (("copy", "none"), "prompt-engineering"),
+    "retrieval": (("search", "daily"), "retrieval"),
+    "tuning": (("many",), "fine-tuning"),
+    "tool": (("live",), "simpler-tool"),
+    "hybrid of two strong ones": (("search", "many"), "hybrid"),
+    "nothing known": ((), "ask-first"),
+    "only a wish": (("wish",), "ask-first"),
+}
+
+
+@pytest.mark.parametrize(("names", "approach"), DECIDED.values(), ids=DECIDED.keys())
+def test_the_facts_add_up_to_the_approach(names: tuple[str, ...], approach: str) -> None:
+    assert decide(brief(*names), BOOK).approach == approach
+
+
+def test_a_wish_changes_nothing() -> None:
+    assert decide(brief("copy", "none", "wish"), BOOK) == decide(brief("copy", "none"), BOOK)
+
+
+def test_the_same_brief_gives_the_same_verdict_in_any_order() -> None:
+    given, turned = decide(brief("copy", "none"), BOOK), decide(brief("none", "copy"), BOOK)
+    assert (given.approach, given.scores) == (turned.approach, turned.scores)
+
+
+def test_reasons_carry_the_persons_words_the_strongest_first() -> None:
+    verdict = decide(brief("none", "copy"), BOOK)
+    assert [r.you_said for r in verdict.reasons_for] == ["said copy", "said none"]
+
+
+def test_reasons_against_the_chosen_approach_are_told() -> None:
+    verdict = decide(brief("search", "daily", "live"), BOOK)
+    assert verdict.approach == "retrieval"
+    assert [r.you_said for r in verdict.reasons_against] == ["said live"]
+
+
+def test_a_hybrid_names_its_parts() -> None:
+    assert set(decide(brief("search", "many"), BOOK).parts) == {"retrieval", "fine-tuning"}
+
+
+def test_what_would_change_the_verdict_really_changes_it() -> None:
+    given = brief("copy", "none")
+    changes = conclude(given, BOOK).would_change
+    assert any("fine-tuning" in change or "hybrid" in change for change in changes)
+    assert decide(with_fact(given, "many", BOOK), BOOK).approach != decide(given, BOOK).approach
+
+
+def test_the_question_is_the_one_whose_answers_change_most() -> None:
+    known = brief("copy")
+    verdict = decide(known, BOOK)
+    question = ask(known, verdict, BOOK)
+    shares = {
+        s.name: share_changed(s, known, verdict, BOOK) for s in BOOK.slots.values() if s.name not in ("task", "wish")
+    }
+    assert question is not None
+    assert shares[question.slot] == max(shares.values())
+
+
+def test_what_is_known_is_not_asked() -> None:
+    known = brief("search", "many", "daily", "live")
+    assert ask(known, decide(known, BOOK), BOOK) is None
+
+
+def test_nothing_is_asked_when_no_answer_would_change_the_verdict() -> None:
+    sure = replace(BOOK, slots={"change": BOOK.slots["change"]})
+    known = brief("live")
+    assert ask(known, decide(known, sure), sure) is None
