@@ -11,6 +11,8 @@ from knowledge.signals import APPROACHES, SignalBook
 
 # A second signal of one slot adds less: it mostly says the same again.
 AGAIN = 0.6
+# A fact that was hardly recognised counts little: from DOUBTFUL likeness up to CERTAIN its weight grows to 1.
+DOUBTFUL, CERTAIN, LEAST = 0.15, 0.65, 0.2
 # Below this the best approach is not far enough from nothing to be advised.
 ENOUGH = 1.5
 # A second approach makes a hybrid when it is this strong, and this near to the first.
@@ -55,7 +57,8 @@ def _weights(brief: ProjectBrief) -> dict[Fact, float]:
     weights: dict[Fact, float] = {}
     seen: set[str] = set()
     for fact in sorted(brief.facts, key=lambda f: -f.likeness):
-        weights[fact] = AGAIN if fact.slot in seen else 1.0
+        sure = min(1.0, max(LEAST, (fact.likeness - DOUBTFUL) / (CERTAIN - DOUBTFUL)))
+        weights[fact] = sure * (AGAIN if fact.slot in seen else 1.0)
         seen.add(fact.slot)
     return weights
 

@@ -1,0 +1,226 @@
+"""`kill -9` at any moment of an ingest: the old index or the new one is served whole, and the next ingest works."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from knowledge import index
+from knowledge.embeddings import ModelIdentity, SentenceEmbedder
+from knowledge.index import Home
+from knowledge.ingest import ingest
+from knowledge.retriever import Retriever
+from knowledge.verify import verify
+
+CONSULTANT = Path(sys.executable).parent / "consultant"
+# What is killed: an ingest of argv[1] into argv[2], with vectors that cost nothing, so that most of its time goes
+# into files. With argv[3] it kills itself at that call, before, after or in the middle of it.
+CHILD = """
+import os, shutil, signal, sys
+from pathlib import Path
+from knowledge import index
+from knowledge.index import Home
+from knowledge.ingest import ingest
+from knowledge.store import Store
+sys.path.insert(0, str(Path(sys.argv[4]).parent))
+from test_kill import Digests
+import chromadb
+
+def die(path):
+    (Path(path) / "manifest.json").unlink()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def dying(real, when):
+    def call(*args, **options):
+        if when == "in":
+            die(args[0])
+        if when == "after":
+            real(*args, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call
+
+if sys.argv[3]:
+    when, name = sys.argv[3].split()
+    owner = {"commit": Store, "rename": Path, "replace": Path, "rmtree": shutil}.get(name, index)
+    setattr(owner, name, dying(getattr(owner, name), when))
+print("ready", flush=True)
+ingest([Path(sys.argv[1])], Home(Path(sys.argv[2])), Digests(), corpus=None)
+"""
+
+
+class Digests:
+    """Vectors by chance but the same for the same text: no model, since no meaning is asked for here."""
+
+    identity = ModelIdentity("digests", "digests")
+    dimension = 16
+
+    def embed(self, texts: Sequence[str], **_: Any) -> np.ndarray[Any, Any]:
+        rows = [np.frombuffer(hashlib.sha512(text.encode()).digest(), dtype=np.int32)[:16] for text in texts]
+        vectors = np.array(rows, dtype=np.float32).reshape(len(texts), 16)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+EMBEDDER: Any = Digests()
+
+
+def write(folder: Path, word: str) -> None:
+    """Three files in which every sentence holds this word."""
+    folder.mkdir(exist_ok=True)
+    for name in ("apples", "bananas", "cherries"):
+        parts = [f"# {name} part {n}\n\nPart {n} of {name} is {word}. [@x] It stays {word}.\n" for n in range(20)]
+        (folder / f"{name}.md").write_text("\n".join(parts))
+
+
+def start(files: Path, home: Path, die: str = "") -> subprocess.Popen[str]:
+    """Start an ingest in a process of its own and return when it begins to work."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(files), str(home), die, __file__], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `files` and a `home` of two good generations, the current one "old"; copy it."""
+    root = tmp_path_factory.mktemp("twice")
+    for word in ("older", "old"):
+        write(root / "files", word)
+        ingest([root / "files"], Home(root / "home"), EMBEDDER, corpus=None)
+    return root
+
+
+@pytest.fixture(scope="module")
+def seconds(twice: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
+    """How long an ingest takes that nobody kills."""
+    root = tmp_path_factory.mktemp("seconds")
+    shutil.copytree(twice, root / "copy")
+    write(root / "copy" / "files", "new")
+    with start(root / "copy" / "files", root / "copy" / "home") as child:
+        began = time.monotonic()
+        assert child.wait() == 0
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def place(twice: Path, tmp_path: Path) -> Path:
+    """A copy whose home holds "old" and whose files say "new" by now."""
+    shutil.copytree(twice / "home", tmp_path / "home")
+    # The store knows its files by their paths.
+    write(twice / "files", "new")
+    (tmp_path / "files").symlink_to(twice / "files")
+    return tmp_path
+
+
+def served(home: Path) -> str:
+    """The word that the whole index holds when it is opened next; fails when it holds two or is damaged."""
+    generation = Retriever(Home(home), EMBEDDER).generation()
+    said = {word for chunk in generation.chunks for word in chunk.text.split() if word.startswith(("old", "new"))}
+    assert generation.manifest.documents == 3
+    verify(generation.folder)
+    generation.close()
+    assert len({word.strip(".") for word in said}) == 1
+    return said.pop().strip(".")
+
+
+def assert_works_again(files: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further ingest succeeds and leaves nothing but its own and the generation before."""
+    write(files, "newer")
+    monkeypatch.setattr(index, "verify_in_child", verify)
+    assert ingest([files], Home(home), EMBEDDER, corpus=None).generation == Home(home).current().name
+    assert served(home) == "newer"
+    assert_no_litter(home)
+
+
+def assert_no_litter(home: Path) -> None:
+    """Two generations, the lock and the pointer: nothing else."""
+    generations = list((home / "generations").iterdir())
+    assert len(generations) <= 2
+    assert all((folder / "manifest.json").is_file() and folder.name[0] != "." for folder in generations)
+    assert {path.name for path in home.iterdir()} <= {"CURRENT", "generations", "lock"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_ingest_killed_at_any_moment_harms_nothing(
+    place: Path, twice: Path, seconds: float, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start(twice / "files", place / "home") as child:
+        time.sleep(random.Random(seed).random() * seconds)
+        child.kill()
+    assert served(place / "home") in {"old", "new"}
+    assert_works_again(twice / "files", place / "home", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("moment", "word"),
+    [
+        ("before commit", "old"),
+        ("after commit", "old"),
+        ("after build", "old"),
+        ("after verify_in_child", "old"),
+        ("before rename", "old"),
+        ("after rename", "old"),
+        ("before replace", "old"),
+        ("after replace", "new"),
+        ("before rmtree", "new"),
+        ("in rmtree", "new"),
+    ],
+    ids=lambda value: value.replace(" ", "-"),
+)
+def test_an_ingest_killed_at_each_of_its_steps_harms_nothing(
+    place: Path, twice: Path, moment: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start(twice / "files", place / "home", moment) as child:
+        assert child.wait() == -signal.SIGKILL
+    assert served(place / "home") == word
+    assert_works_again(twice / "files", place / "home", monkeypatch)
+
+
+def test_a_killed_first_ingest_leaves_no_index_and_the_next_makes_one(
+    twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start(twice / "files", tmp_path / "home", "after rename") as child:
+        assert child.wait() == -signal.SIGKILL
+    assert not (tmp_path / "home" / "CURRENT").exists()
+    assert_works_again(twice / "files", tmp_path / "home", monkeypatch)
+
+
+def test_an_ingest_without_changes_clears_away_what_a_killed_one_left(place: Path, twice: Path) -> None:
+    with start(twice / "files", place / "home", "in rmtree") as child:
+        child.wait()
+    assert ingest([twice / "files"], Home(place / "home"), EMBEDDER, corpus=None).generation is None
+    assert_no_litter(place / "home")
+
+
+@pytest.mark.slow
+def test_the_command_itself_may_be_killed(corpus_home: Path, embedder: SentenceEmbedder, tmp_path: Path) -> None:
+    shutil.copytree(corpus_home, tmp_path / "home")
+    write(tmp_path / "files", "new")
+    command = [str(CONSULTANT), "ingest", str(tmp_path / "files"), "--home", str(tmp_path / "home")]
+    before = Home(tmp_path / "home").current()
+    for seconds in (4, 9):
+        with subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            try:
+                child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                child.kill()
+    found = Retriever(Home(tmp_path / "home"), embedder).generation()
+    assert found.folder == before or found.manifest.documents == len({c.doc for c in found.chunks})
+    found.close()
+    assert subprocess.run(command, env=os.environ, capture_output=True, check=False).returncode == 0
+    passages = Retriever(Home(tmp_path / "home"), embedder).retrieve(["bananas part 7"]).passages
+    assert "bananas" in {passage.chunk.doc for passage in passages}
+    assert_no_litter(tmp_path / "home")

@@ -1,0 +1,168 @@
+"""The page and what stands around it: headers, origins, Gradio's own endpoints, and the process that serves."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from bot.consultant import Consultant
+from ui import server
+
+FOREIGN = ["https://evil.example", "http://localhost:3000", "null"]
+
+
+async def built(consultant: Consultant) -> FastAPI:
+    """Outside a running event loop Gradio makes one for each of its locks and leaves it open."""
+    return server.application(consultant)
+
+
+@pytest.fixture(scope="module")
+def client(consultant: Consultant) -> Iterator[httpx.Client]:
+    """A client of a real server; its socket listens first, so the first request waits until it is up."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    serving = uvicorn.Server(uvicorn.Config(asyncio.run(built(consultant)), log_level="critical"))
+    thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
+    thread.start()
+    with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+        yield client
+    serving.should_exit = True
+    thread.join()
+
+
+@contextmanager
+def process(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """`consultant serve` as a process of its own; what it says on stderr can be read line by line."""
+    command = [sys.executable, "-m", "ui.cli", "serve", "--home", str(home), "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/config", "/theme.css", "/no-such-page"])
+def test_every_page_carries_the_security_headers(client: httpx.Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert {name: headers.get(name) for name in server.HEADERS} == server.HEADERS
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
+    policy = dict(part.split(" ", 1) for part in server.CONTENT_SECURITY_POLICY.split("; "))
+    assert policy["frame-ancestors"] == policy["object-src"] == "'none'"
+    assert not [words for words in policy.values() if re.search(r"\*|http|unsafe-eval", words)]
+
+
+def test_the_page_names_no_other_host(client: httpx.Client) -> None:
+    page = client.get("/").text
+    loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(https?:)?//([^/\"]+)", page)
+    assert {host for _, host in loaded} <= {client.base_url.netloc.decode()}
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("path", ["/", "/config", "/healthz", "/gradio_api/info"])
+def test_a_foreign_origin_may_not_read(client: httpx.Client, path: str, origin: str) -> None:
+    headers = client.get(path, headers={"Origin": origin}).headers
+    assert not [name for name in headers if name.startswith("access-control-allow-")]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize("path", ["/api/ask", "/gradio_api/queue/join", "/gradio_api/upload"])
+def test_a_foreign_origin_may_not_post(client: httpx.Client, path: str, origin: str) -> None:
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    response = client.options(path, headers=asked)
+    assert response.status_code == 400
+    assert "access-control-allow-origin" not in response.headers
+    assert "access-control-allow-credentials" not in response.headers
+
+
+def test_no_event_of_the_page_is_named_as_an_endpoint(client: httpx.Client) -> None:
+    assert client.get("/gradio_api/info").json() == {"named_endpoints": {}, "unnamed_endpoints": {}}
+    events = client.get("/config").json()["dependencies"]
+    assert {event["api_visibility"] for event in events} == {"private"}
+
+
+@pytest.mark.parametrize("size", [1025, 100_000], ids=["just too large", "large"])
+def test_an_upload_is_turned_down(client: httpx.Client, size: int) -> None:
+    response = client.post("/gradio_api/upload", files={"files": ("a.txt", b"a" * size)})
+    assert response.status_code == 413
+
+
+def test_what_can_be_uploaded_is_never_served_as_a_page(client: httpx.Client) -> None:
+    uploaded = client.post("/gradio_api/upload", files={"files": ("a.html", b"<script>alert(1)</script>")}).json()
+    headers = client.get(f"/gradio_api/file={uploaded[0]}").headers
+    assert headers["content-disposition"].startswith("attachment")
+    assert headers["content-type"] == "application/octet-stream"
+    Path(uploaded[0]).unlink()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("file=/etc/passwd", id="a file of the system"),
+        pytest.param("file=../../../etc/passwd", id="a way up"),
+        pytest.param("file=HOME/CURRENT", id="the index"),
+        pytest.param("proxy=http://127.0.0.1:1/", id="another server"),
+        pytest.param("vibe-code/", id="an editor"),
+    ],
+)
+def test_gradio_gives_nothing_of_the_machine_away(client: httpx.Client, corpus_home: Path, path: str) -> None:
+    response = client.get(f"/gradio_api/{path.replace('HOME', str(corpus_home))}")
+    assert 400 <= response.status_code < 500
+    assert "root:" not in response.text
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/monitoring", "/openapi.json"])
+def test_no_door_is_open_that_nobody_needs(client: httpx.Client, path: str) -> None:
+    assert client.get(path).status_code in (403, 404)
+
+
+def test_a_strange_host_name_is_not_believed(client: httpx.Client) -> None:
+    """Else a cache in front would keep a page that loads its scripts from there."""
+    page = client.get("/", headers={"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}).text
+    assert "evil.example" not in page
+
+
+def test_the_server_says_its_address_and_stops_cleanly_at_ctrl_c(corpus_home: Path) -> None:
+    with process(corpus_home) as started:
+        assert started.stderr is not None
+        said = started.stderr.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert address is not None, said
+        assert httpx.get(f"{address[0]}/healthz").json() == {"status": "ok"}
+        started.send_signal(signal.SIGINT)
+        out, rest = started.communicate(timeout=60)
+    assert (started.returncode, out) == (0, "")
+    assert "Traceback" not in rest
+    assert "Aborted" not in rest
+
+
+def test_a_port_in_use_is_told_in_one_line(corpus_home: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        process(corpus_home, "--port", str(taken.getsockname()[1])) as started,
+    ):
+        out, said = started.communicate(timeout=60)
+    assert (started.returncode, out) == (1, "")
+    assert said.count("\n") == 1
+    assert re.search(r"Port \d+ .* cannot be used .*--port", said)
+
+
+def test_without_an_index_nothing_is_served(tmp_path: Path) -> None:
+    with process(tmp_path) as started:
+        out, said = started.communicate(timeout=60)
+    assert (started.returncode, out) == (1, "")
+    assert said.count("\n") == 1
+    assert "consultant ingest" in said
