@@ -95,8 +95,11 @@ class SentenceEmbedder(Embeddings):
             model: Any = encoder[0].auto_model
             states = model(**tokens).last_hidden_state[0].numpy()
         vectors = [_unit(states.mean(axis=0))]
-        alone = self.embed([text[start:end] for start, end in parts]) if parts else ()
-        for (start, end), own in zip(parts, alone, strict=True):
+        # A message of one clause is that clause; it needs no second pass.
+        others = [text[start:end] for start, end in parts if text[start:end] != text]
+        alone = iter(self.embed(others) if others else ())
+        for start, end in parts:
+            own = vectors[0] if text[start:end] == text else next(alone)
             inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])
             vectors.append(_unit(own + _unit(states[inside].mean(axis=0))) if inside.any() else own)
         return np.stack(vectors)

@@ -80,9 +80,10 @@ class Manifest:
 
     def _compare(self, ours: dict[str, int | str]) -> None:
         for name, value in ours.items():
-            if getattr(self, name) != value:
+            found = getattr(self, name)
+            if found != value:
                 raise IndexMismatch(
-                    f"The index was made with another {name.replace('_', ' ')} ({_short(getattr(self, name))}, now {_short(value)}). "
+                    f"The index has another {name.replace('_', ' ')} ({_short(found)}, now {_short(value)}). "
                     "Bring it up to date with: consultant ingest"
                 )
 

@@ -1,4 +1,4 @@
-"""A real server and a real browser, each started once."""
+"""A real server, started as a person starts it, and a real Chromium that notes whatever goes wrong in a page."""
 
 from __future__ import annotations
 
@@ -6,56 +6,78 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PATIENCE = 60_000  # milliseconds; a shared machine is slow at times
+
+Opener = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(corpus_home: Path) -> Iterator[str]:
-    """The address of a page that the command line serves."""
-    command = [sys.executable, "-m", "ui.cli", "serve", "--port", "0", "--home", str(corpus_home)]
-    root = Path(__file__).parent.parent.parent
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=root, env={**os.environ}) as server:
-        assert server.stderr is not None
-        yield next(m[0] for line in server.stderr if (m := re.search(r"http://[\d.]+:\d+", line)))
-        server.terminate()
-        server.stderr.close()
+    """Where `consultant serve` says it is; its log must hold no traceback in the end."""
+    command = [sys.executable, "-m", "ui.cli", "serve", "--port", "0"]
+    settings = os.environ | {"CONSULTANT_HOME": str(corpus_home)}
+    with subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
+        said = serving.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert found, said
+        yield found[0]
+        serving.kill()
+        assert "Traceback" not in serving.stderr.read()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for the module."""
     if not CHROMIUM.exists():
-        pytest.skip("needs Chromium at /usr/bin/chromium (apt-get install chromium)")
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield opened
-        opened.close()
+        pytest.skip(f"needs a Chromium at {CHROMIUM}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The chat page in a profile of its own; fails when a script failed or another host was asked."""
-    context = browser.new_context(viewport={"width": 1100, "height": 900})
-    opened = context.new_page()
-    troubles: list[str] = []
-    opened.on("pageerror", lambda error: troubles.append(str(error)))
-    opened.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
-    opened.on("request", lambda request: troubles.append(request.url) if is_foreign(request.url, address) else None)
-    opened.goto(address)
-    opened.wait_for_selector("#question textarea")
+def open_page(chromium: Browser, address: str) -> Iterator[Opener]:
+    """Opens the page as a new visitor; afterwards nothing may have gone wrong and no other host been asked."""
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def opened(at: str = address, **device: Any) -> Page:
+        context = chromium.new_context(**device)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
+        page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("request", lambda request: wrong.append(request.url) if _foreign(request.url, at) else None)
+        page.goto(at)
+        page.wait_for_selector("#question textarea")
+        return page
+
     yield opened
-    context.close()
-    assert troubles == []
+    for context in contexts:
+        context.close()
+    assert wrong == []
 
 
-def is_foreign(url: str, address: str) -> bool:
-    """Whether a request goes to another host."""
-    return not url.startswith((address, address.replace("http", "ws", 1), "data:", "blob:"))
+@pytest.fixture
+def page(open_page: Opener) -> Page:
+    """The page of a new visitor at a desk."""
+    return open_page(viewport={"width": 1000, "height": 900})
+
+
+def _foreign(url: str, address: str) -> bool:
+    return not url.startswith((f"{address}/", "data:", f"blob:{address}/"))

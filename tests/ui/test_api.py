@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ def client(consultant: Consultant) -> Iterator[httpx.Client]:
     serving = uvicorn.Server(uvicorn.Config(asyncio.run(built(consultant)), log_level="critical"))
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+    # Uvicorn closes a connection after a fault without saying so: take a new one for each request.
+    address, close = f"http://127.0.0.1:{listening.getsockname()[1]}", {"Connection": "close"}
+    with httpx.Client(base_url=address, headers=close, timeout=60) as client:
         yield client
     serving.should_exit = True
     thread.join()
@@ -147,8 +150,7 @@ def test_a_fault_tells_an_id_and_no_inner_parts(
     response = ask(client, PROJECT)
     assert response.status_code == status
     assert response.json()["id"] in response.json()["error"]
-    assert not {"secret", "/srv", "Traceback", "Error("} & set(response.text.split())
-    assert "secret" not in response.text
+    assert not re.search(r"secret|/srv|Traceback|Error", response.text)
 
 
 def test_each_fault_has_an_id_of_its_own_that_is_in_the_log(
