@@ -7,6 +7,7 @@ amount, by the range the amount lies in.
 from __future__ import annotations
 
 from bot.amounts import amounts
+from bot.queries import is_question
 from bot.types import Clause, Fact, ProjectBrief, Queries
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
@@ -69,7 +70,7 @@ def _facts(clause: Clause, vector: Vector, book: SignalBook, recogniser: Recogni
         signal = book.of_unit(amount.unit, amount.value)
         if signal:
             measured[signal.slot] = Fact(signal.slot, signal.id, signal.means, clause.text, "said", 1.0)
-    if clause.text.endswith("?") and len(clause.text.split()) < 6:
+    if is_question(clause.text) and len(clause.text.split()) < 6:
         return list(measured.values())
     found = recogniser.scores(clause.text, vector)
     best = max(found.values())

@@ -34,6 +34,8 @@ from knowledge.types import Document
 
 # A clause is a part of the message: it may add a passage, it does not outweigh the whole.
 CLAUSE_WEIGHT = 0.5
+# A follow-up says less alone than together with the message before it.
+ALONE_WEIGHT = 0.7
 
 
 class Writer(Protocol):
@@ -58,15 +60,29 @@ class AnswerStream:
         self._source = source
         self._pieces: list[tuple[Statement, Citation | None]] = []
         self._answer: Answer | None = None
+        self._error: Exception | None = None
 
     def __iter__(self) -> Iterator[tuple[Statement, Citation | None]]:
-        yield from self._pieces
-        for item in self._source:
-            if isinstance(item, Answer):
-                self._answer = item
-            else:
-                self._pieces.append(item)
-                yield item
+        at = 0
+        while at < len(self._pieces) or self._pull():
+            yield self._pieces[at]
+            at += 1
+
+    def _pull(self) -> bool:
+        """Take one more statement from the source; False at the end, and the same error again when it failed."""
+        if self._error:
+            raise self._error
+        try:
+            item = next(self._source, None)
+        except Exception as error:
+            self._error = error
+            raise
+        if isinstance(item, Answer):
+            self._answer = item
+            return False
+        if item is not None:
+            self._pieces.append(item)
+        return item is not None
 
     @property
     def answer(self) -> Answer:
@@ -172,7 +188,7 @@ class Consultant:
         vectors = self._vectors(queries)
         if queries.context:
             texts.append(f"{queries.context}\n{queries.message}")
-            weights.append(1.0)
+            weights = [ALONE_WEIGHT, 1.0]
             vectors = np.concatenate([vectors[:1], self.retriever.embedder.embed(texts[1:]), vectors[1:]])
         texts += [c.text for c in queries.clauses]
         weights += [CLAUSE_WEIGHT] * len(queries.clauses)

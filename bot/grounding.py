@@ -32,7 +32,7 @@ class Grounder:
                 yield Statement(draft.text, draft.block), None
                 continue
             self.claims += 1
-            if not is_verbatim(draft.text, draft.quote):
+            if not is_verbatim(draft.text, draft.quote, self.documents[draft.quote.passage.chunk.doc]):
                 continue
             self.supported += 1
             known = self._known(draft.quote)
@@ -49,8 +49,8 @@ class Grounder:
         return counts, "grounded" if self.supported == self.claims else "partly"
 
     def _known(self, quote: Quote) -> Citation | None:
-        place = (quote.passage.chunk.doc, quote.sentence.start)
-        return next((c for c in self.citations if (c.doc, c.start) == place), None)
+        place = (quote.passage.chunk.doc, quote.sentence.start, quote.sentence.end)
+        return next((c for c in self.citations if (c.doc, c.start, c.end) == place), None)
 
     def _cite(self, quote: Quote) -> Citation:
         chunk = quote.passage.chunk
@@ -60,7 +60,7 @@ class Grounder:
             doc=chunk.doc,
             title=document.title,
             heading=chunk.heading,
-            quote=_there(quote),
+            quote=quote.sentence.text,
             start=quote.sentence.start,
             end=quote.sentence.end,
             score=round(quote.passage.score, 4),
@@ -71,15 +71,13 @@ class Grounder:
         return citation
 
 
-def is_verbatim(text: str, quote: Quote) -> bool:
-    """Whether the quoted sentence is what stands at its place, and the text says its words and no others."""
-    return _there(quote) == quote.sentence.text and text == plain(quote.sentence.text)
-
-
-def _there(quote: Quote) -> str:
-    """What stands in the passage where the quote says it stands."""
+def is_verbatim(text: str, quote: Quote, document: Document) -> bool:
+    """Whether the quoted sentence stands at its place in the document, inside its passage, and the text says its
+    words and no others."""
     chunk, sentence = quote.passage.chunk, quote.sentence
-    return chunk.text[sentence.start - chunk.start : sentence.end - chunk.start]
+    inside = chunk.start <= sentence.start < sentence.end <= chunk.end
+    there = document.text[sentence.start : sentence.end]
+    return inside and there == sentence.text and text == plain(sentence.text)
 
 
 def _sources(document: Document, keys: Iterable[str]) -> tuple[Source, ...]:

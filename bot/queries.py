@@ -19,18 +19,23 @@ _POINTS_BACK = re.compile(
     re.I,
 )
 _SMALL_TALK = re.compile(
-    r"\W*(hi|hello|hey|good (morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|ok(ay)?|great|perfect|"
-    r"bye|goodbye|nice|cool|got it|yes|no|sure|never mind)"
-    r"([\s,]+(there|a lot|so much|very much|you|all|that|bye|for (the|your) \w+|(is|was) (great|helpful)))*"
-    r"\W*",
+    r"\W*+(?:(?:hi|hello|hey|there|good (?:morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|okay|"
+    r"ok|great|perfect|goodbye|bye|nice|cool|got it|yes|no|sure|please|never mind|a lot|so much|very much|all|"
+    r"for (?:the|your) (?:help|answer|advice)|(?:that|this|it) (?:is|was)|that's|(?:is|was)|helpful|very)\b\W*+){1,8}",
+    re.I,
+)
+_SMALL_TALK_CHARACTERS = 60
+_ASKS = re.compile(
+    r"(?:so |and |but |or )?"
+    r"(?:what|how|should|shall|do|does|did|is|are|can|could|which|when|why|where|who|would|will|may)\b",
     re.I,
 )
 _FIRST_PERSON = re.compile(
     r"\b(we|we're|we've|we'd|our|us|my|i have|i've|i'm|i am|i need|i want|i run|i work)\b", re.I
 )
 _BOUNDARY = re.compile(
-    r"[,;:]\s+(?:and\s+|but\s+)?|\s+[–—-]\s+"
-    r"|\s+(?:but|and|because|while)\s+(?=(?:we|i|our|my|it|they|no|nobody|the|need)\b)",
+    r"[,;:]\s++(?:and\s++|but\s++)?|(?<!\s)\s++[–—-]\s++"
+    r"|(?<!\s)\s++(?:but|and|because|while)\s++(?=(?:we|i|our|my|it|they|no|nobody|the|need)\b)",
     re.I,
 )
 # Characters that show nothing: they must not make an empty message look full.
@@ -53,7 +58,7 @@ def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
             f"Your message has {len(message):,} characters and I read at most {MAX_CHARACTERS:,}. "
             "Send me the part that describes your project and your question."
         )
-    if _SMALL_TALK.fullmatch(message):
+    if _is_small_talk(message):
         return Queries("small-talk", message)
     clauses = tuple(_clauses(message))[:MAX_CLAUSES]
     return Queries(_kind(message, clauses), message, _context(message, history), clauses)
@@ -69,13 +74,27 @@ def readable(text: str) -> Queries | None:
 
 def clean(text: str) -> str:
     """The text without characters that show nothing, line ends and composed letters made uniform."""
+    text = re.sub(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]", "\n", text)
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
     return unicodedata.normalize("NFC", "".join(kept)).strip()
 
 
+def is_question(clause: str) -> bool:
+    """Whether a clause asks; many people leave the mark out.
+
+    >>> is_question("should we fine-tune"), is_question("our prices change daily")
+    (True, False)
+    """
+    return clause.endswith("?") or _ASKS.match(clause) is not None
+
+
+def _is_small_talk(message: str) -> bool:
+    return len(message) <= _SMALL_TALK_CHARACTERS and _SMALL_TALK.fullmatch(message) is not None
+
+
 def _kind(message: str, clauses: Sequence[Clause]) -> Kind:
     """A project is stated: in several clauses, or in the first person beside a question."""
-    states = [c for c in clauses if not c.text.endswith("?")]
+    states = [c for c in clauses if not is_question(c.text)]
     told = _FIRST_PERSON.search(message) is not None
     return "project" if len(states) >= 2 or (told and (states or len(message.split()) > 12)) else "question"
 
@@ -83,7 +102,7 @@ def _kind(message: str, clauses: Sequence[Clause]) -> Kind:
 def _context(message: str, history: Sequence[Message]) -> str:
     """The person's previous message, when this one cannot be understood without it."""
     before = [clean(m.content) for m in history if m.role == "user"]
-    before = [b for b in before if b and not _SMALL_TALK.fullmatch(b)]
+    before = [b for b in before if b and not _is_small_talk(b)]
     short = len(message.split()) <= _FOLLOW_UP_WORDS
     return before[-1][:MAX_CHARACTERS] if before and (short or _POINTS_BACK.search(message)) else ""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import BadSetting
 from knowledge.embeddings import DEFAULT_MODEL
 
 PREFIX = "CONSULTANT_"
+DEFAULT_HOME = Path.home() / ".consultant"
 
 
 class Settings(BaseSettings):
@@ -19,12 +20,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", protected_namespaces=())
 
-    home: Path = Field(Path.home() / ".consultant", description="Data directory of the index.")
+    home: Path = Field(DEFAULT_HOME, description="Data directory of the index.")
     embeddings: str = Field(DEFAULT_MODEL, description="Embedding model: its name or a folder.")
     model: str = Field("quoting", description="Who writes the answers; quoting needs no language model.")
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
     port: int = Field(7860, ge=0, le=65535, description="Port that the page is served on; 0 takes a free one.")
-    log_level: str = Field("warning", description="How much is logged: debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="How much is logged.")
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _whole_path(cls, value: Any) -> Path:
+        """No shell expands a tilde in a service's environment file; an empty path would mean the current folder."""
+        return Path(value).expanduser() if str(value) else DEFAULT_HOME
 
 
 def read_settings(**arguments: Any) -> Settings:

@@ -26,6 +26,7 @@ def examine(home: Path, model: str) -> list[Finding]:
     embedder = SentenceEmbedder(model)
     findings = []
     try:
+        embedder.embed(["ready"])
         findings.append(Finding("model", True, f"{embedder.identity.name}, SHA-256 {embedder.identity.digest[:12]}…"))
     except KnowledgeError as error:
         return [Finding("model", False, str(error))]

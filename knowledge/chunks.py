@@ -43,11 +43,15 @@ def chunks(document: Document, *, size: int = CHUNK_CHARACTERS) -> list[Chunk]:
     """
     found: list[Chunk] = []
     seen: Counter[str] = Counter()
+    taken: set[str] = set()
     for section in sections(document):
         for start, end in _pieces(document.text, section.start, section.end, size):
             name = f"{document.id}#{slug(section.heading)}"
-            seen[name] += 1
-            chunk_id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+            chunk_id = name
+            while chunk_id in taken:
+                seen[name] += 1
+                chunk_id = f"{name}-{seen[name] + 1}"
+            taken.add(chunk_id)
             found.append(Chunk(chunk_id, document.id, section.heading, document.text[start:end], start, end))
     return found
 

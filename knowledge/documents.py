@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from knowledge.types import Document, Source
 
 MAX_BYTES = 50 * 1024 * 1024
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
+_WESTERN = re.compile(
+    r"cp(125[0247]|437|85\d|500|1026|1140|037|775)|latin_1|iso8859_(1|2|4|9|10|13|14|15|16)$|mac_(roman|latin2|iceland|turkish)|hp_roman8"
+)
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -72,7 +76,16 @@ def parse(read: Read, *, doc_id: str = "") -> Document:
     reader = READERS.get(read.path.suffix.lower())
     if reader is None:
         raise UnreadableFile(f"its kind is not supported; use one of {', '.join(sorted(READERS))}")
-    document = reader(read, doc_id or slug(read.path.stem))
+    try:
+        document = reader(read, doc_id or slug(read.path.stem))
+        "\n".join((document.title, document.text, str(read.path))).encode()
+    except UnreadableFile:
+        raise
+    # A damaged or hostile file can make a parser raise anything; none may keep the other files out.
+    except Exception as error:
+        raise UnreadableFile(
+            f"it is damaged or not what its name says ({type(error).__name__}); save it again"
+        ) from error
     if not re.search(r"\w", document.text[document.body_start :]):
         raise UnreadableFile("no text was found in it; if it is a scan, run OCR on it first")
     return document
@@ -112,7 +125,7 @@ def _read_text(read: Read, doc_id: str) -> Document:
 
 
 def _read_html(read: Read, doc_id: str) -> Document:
-    title, markdown = _html_to_markdown(_decode(read.data))
+    title, markdown = _html_to_markdown(_decode_html(read.data))
     return Document(
         doc_id,
         title or _first_heading(markdown) or read.path.stem,
@@ -197,14 +210,25 @@ def _decode_by_guess(data: bytes) -> str:
     best = from_bytes(data).best()
     if best is None:
         raise UnreadableFile("its encoding is unknown; save it as UTF-8")
-    # Western text in one byte a character: cp1252 is what office programs write, and its neighbours
-    # (cp1250, latin-1 …) differ only in letters that a guess from a short text cannot tell.
-    if len(data) < 2000 and best.encoding not in ("utf_16", "utf_32"):
+    # Western text in one byte a character: cp1252 is what office programs write, and its neighbours (cp1250,
+    # latin-1 …) differ only in letters that a guess cannot tell.
+    if _WESTERN.match(best.encoding):
         try:
             return data.decode("cp1252")
         except UnicodeDecodeError:
             pass
     return str(best)
+
+
+def _decode_html(data: bytes) -> str:
+    """As `_decode`, but a page may name its encoding itself."""
+    named = re.search(rb"charset=[\"']?([\w-]+)", data[:2048])
+    if named and not data.startswith(tuple(mark for mark, _ in _BYTE_ORDER_MARKS)):
+        try:
+            return data.decode(named[1].decode()).replace("\r\n", "\n")
+        except (LookupError, UnicodeDecodeError):
+            pass
+    return _decode(data)
 
 
 def _front_matter(text: str) -> tuple[dict[str, Any], int]:
@@ -213,7 +237,7 @@ def _front_matter(text: str) -> tuple[dict[str, Any], int]:
         return {}, 0
     try:
         front = yaml.safe_load(match[1])
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 2
         raise UnreadableFile(f"its front matter is not valid YAML at line {line}; mend that line") from error
     if not isinstance(front, dict):
@@ -250,15 +274,21 @@ def _plain_title(text: str) -> str:
 
 
 def _html_to_markdown(html: str) -> tuple[str, str]:
-    from bs4 import BeautifulSoup
+    from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
+    from bs4.element import PreformattedString
     from markdownify import MarkdownConverter
 
-    soup = BeautifulSoup(html, "html.parser")
+    with warnings.catch_warnings():
+        # A page may hold nothing but what looks like a file name.
+        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
+        soup = BeautifulSoup(html, "html.parser")
+    for prolog in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):
+        prolog.extract()
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for tag in soup(["script", "style", "noscript", "template", "nav", "footer", "iframe", "svg", "head", "form"]):
         tag.decompose()
     converter = MarkdownConverter(heading_style="ATX", bullets="-", strip=["a", "img", "b", "strong", "i", "em"])
-    markdown = converter.convert_soup(soup)
+    markdown = converter.convert_soup(soup).replace("\r\n", "\n").replace("\r", "\n")
     return title, re.sub(r"\n{3,}", "\n\n", markdown).strip() + "\n"
 
 

@@ -125,6 +125,7 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 def _load(model: str) -> SentenceTransformer:
     # A progress bar for 103 small tensors is noise on stderr; the variable is the library's own switch.
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -136,7 +137,7 @@ def _load(model: str) -> SentenceTransformer:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelMissing(
             f"The embedding model {model!r} cannot be loaded ({_first_line(error)}). Set CONSULTANT_EMBEDDINGS to "
             f"{DEFAULT_MODEL}, a folder, or a name that your network can reach."

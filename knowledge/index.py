@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from knowledge.chunks import CHUNKER
 from knowledge.embeddings import ModelIdentity
-from knowledge.errors import BrokenGeneration, IndexMismatch, NoIndex, WriterBusy
+from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoIndex, WriterBusy
 from knowledge.lexical import LexicalIndex
 from knowledge.sentences import without_markers
 from knowledge.signals import signals_digest
@@ -100,7 +100,7 @@ class Home:
         """The folder of the generation that is served; raises NoIndex when there is none."""
         try:
             name = self.pointer.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise NoIndex(f"There is no index in {self.path}. Build one with: consultant ingest") from None
         folder = self.generations / name
         if not name or not (folder / "manifest.json").is_file():
@@ -120,11 +120,18 @@ class Home:
         """Hold the writer's lock; raises WriterBusy at once when another process has it."""
         from filelock import FileLock, Timeout
 
-        self.generations.mkdir(parents=True, exist_ok=True)
+        try:
+            self.generations.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NoIndex(
+                f"{self.path} cannot hold an index ({error.strerror}). Choose another folder with --home."
+            ) from error
         try:
             with FileLock(self.path / "lock", timeout=0):
-                for litter in self.generations.glob(f"{_BUILDING}*"):
-                    shutil.rmtree(litter, ignore_errors=True)
+                current = self._served()
+                # The one before the current is kept too; anything else is what a killed process left.
+                self._clear(keep={*self.list()[-KEPT_GENERATIONS:], *([current] if current else [])})
+                (self.path / "CURRENT.new").unlink(missing_ok=True)
                 yield
         except Timeout:
             raise WriterBusy(
@@ -145,6 +152,7 @@ class Home:
     def publish(self, building: Path) -> Path:
         """Name a built and verified generation, point to it, and drop the ones no longer kept."""
         final = self.generations / building.name.removeprefix(_BUILDING)
+        before = self._served()
         _sync_tree(building)
         building.rename(final)
         _sync_folder(self.generations)
@@ -155,9 +163,24 @@ class Home:
             os.fsync(file.fileno())
         fresh.replace(self.pointer)
         _sync_folder(self.path)
-        for old in self.list()[:-KEPT_GENERATIONS]:
-            shutil.rmtree(old, ignore_errors=True)
+        self._clear(keep={final, before} if before else {final})
         return final
+
+    def _served(self) -> Path | None:
+        try:
+            return self.current()
+        except KnowledgeError:
+            return None
+
+    def _clear(self, *, keep: set[Path]) -> None:
+        """Remove every generation but these, and what a killed process left; each is unnamed first, so that a
+        half-removed one is never taken for whole."""
+        for folder in self.generations.iterdir():
+            if folder in keep:
+                continue
+            if not folder.name.startswith(_BUILDING):
+                folder = folder.rename(folder.with_name(f"{_BUILDING}{folder.name}"))
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Generation:
@@ -166,14 +189,21 @@ class Generation:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
-        self.store = Store(folder / "store.sqlite", read_only=True)
-        self.chunks: list[Chunk] = self.store.chunks()
+        try:
+            self.store = Store(folder / "store.sqlite", read_only=True)
+            self.chunks: list[Chunk] = self.store.chunks()
+            self.topics = self.store.topics()
+            self.recogniser = self.store.recogniser()
+            self.reasons = self.store.reasons()
+            self.lexical = LexicalIndex.load(folder / "bm25")
+            self._client, self.windows = _open_chroma(folder)
+        # Damage shows itself as whatever error of SQLite, Chroma, numpy or the system it happens to cause.
+        except Exception as error:
+            raise BrokenGeneration(
+                f"The index {folder.name} is damaged ({type(error).__name__}). "
+                "Build it anew with: consultant ingest --rebuild"
+            ) from error
         self.place = {chunk.id: i for i, chunk in enumerate(self.chunks)}
-        self.topics = self.store.topics()
-        self.recogniser = self.store.recogniser()
-        self.reasons = self.store.reasons()
-        self.lexical = LexicalIndex.load(folder / "bm25", len(self.chunks))
-        self._client, self.windows = _open_chroma(folder)
 
         # Also closes a generation that was replaced, once the last question answered from it lets go.
         self.close = weakref.finalize(self, _close, self.store, self._client)
@@ -242,11 +272,18 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
 
 def verify_in_child(folder: Path) -> None:
     """Run `verify` in a process of its own, since a damaged index can end the process that opens it."""
-    child = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "knowledge.verify", str(folder)], capture_output=True, text=True, check=False
-    )
+    # Its input is a pipe from here: when this process dies, it ends too and writes no more.
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "knowledge.verify", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr is not None, "a pipe was asked for"
+        said = child.stderr.read()
     if child.returncode != 0:
-        reason = child.stderr.strip().split("\n")[-1] or f"the check ended with code {child.returncode}"
+        reason = said.strip().split("\n")[-1] or f"the check ended with code {child.returncode}"
         raise BrokenGeneration(
             f"The index {folder.name} failed its check ({reason}). Build it anew with: consultant ingest --rebuild"
         )
@@ -260,6 +297,9 @@ def searchable(title: str, chunk: Chunk) -> str:
 def _open_chroma(folder: Path, *, create: bool = False) -> tuple[Any, Collection]:
     import chromadb
 
+    if not create and not (folder / "chroma" / "chroma.sqlite3").is_file():
+        # Chroma would make an empty one.
+        raise FileNotFoundError(folder / "chroma")
     client: Any = chromadb.PersistentClient(
         path=str(folder / "chroma"), settings=chromadb.config.Settings(anonymized_telemetry=False)
     )

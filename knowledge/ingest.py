@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -95,7 +96,9 @@ def ingest(
             roots = [*([corpus] if corpus else []), *paths]
             if keep is None:
                 roots += [p for p in _paths_of_current(home) if p not in roots]
-            plan = _plan([root.absolute() for root in roots], keep, read_signals() if corpus else None)
+            plan = _plan(
+                [Path(os.path.normpath(root.absolute())) for root in roots], keep, read_signals() if corpus else None
+            )
             if plan.empty:
                 return Report(plan.files)
             with home.new_generation() as folder:
@@ -113,8 +116,10 @@ def _open_current(home: Home, embedder: SentenceEmbedder) -> Store | None:
     try:
         folder = home.current()
         index.read_manifest(folder).check_vectors(embedder.identity)
-        return Store(folder / "store.sqlite", read_only=True)
-    except KnowledgeError:
+        store = Store(folder / "store.sqlite", read_only=True)
+        store.counts()
+        return store
+    except (KnowledgeError, sqlite3.Error):
         return None
 
 
@@ -133,16 +138,15 @@ def _plan(roots: Sequence[Path], keep: Store | None, book: SignalBook | None) ->
     known = keep.known() if keep else {}
     files: list[FileReport] = []
     fresh: list[Document] = []
-    removed: list[str] = []
-    taken = {k.doc: path for path, k in known.items()}
-    for path in _files(roots, known):
+    found = _files(roots, known)
+    removed = [str(path) for path in found if str(path) in known and not path.exists()]
+    files += [FileReport(path, "removed") for path in removed]
+    taken = {k.doc: path for path, k in known.items() if path not in removed}
+    for path in found:
+        if str(path) in removed:
+            continue
         before = known.get(str(path))
         try:
-            if before and not path.exists():
-                removed.append(str(path))
-                taken.pop(before.doc, None)
-                files.append(FileReport(str(path), "removed"))
-                continue
             if path.suffix.lower() not in READERS and path not in roots:
                 files.append(FileReport(str(path), "skipped", f"{path.suffix or 'no suffix'} is not read"))
                 continue

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 K1 = 1.2
 B = 0.75
+# Written instead of an index when no text holds a word that could be searched; its content is the number of texts.
+_WORDLESS = "wordless"
 
 
 class LexicalIndex:
@@ -29,28 +31,45 @@ class LexicalIndex:
         """Index the texts, in their order."""
         import bm25s
 
+        tokens = _tokens(texts) if texts else []
+        if not any(tokens):
+            return cls(None, len(texts))
         retriever = bm25s.BM25(k1=K1, b=B)
-        retriever.index(_tokens(texts), show_progress=False)
+        retriever.index(tokens, show_progress=False)
         return cls(retriever, len(texts))
 
     @classmethod
-    def load(cls, folder: Path, size: int) -> LexicalIndex:
+    def load(cls, folder: Path) -> LexicalIndex:
         """Open what `save` wrote."""
         import bm25s
 
-        return cls(bm25s.BM25.load(str(folder)), size)
+        if (folder / _WORDLESS).is_file():
+            return cls(None, int((folder / _WORDLESS).read_text(encoding="utf-8")))
+        retriever = bm25s.BM25.load(str(folder))
+        return cls(retriever, int(retriever.scores["num_docs"]))
 
     def save(self, folder: Path) -> None:
         """Write the index as files below `folder`."""
-        self._retriever.save(str(folder))
+        if self._retriever is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _WORDLESS).write_text(str(self.size), encoding="utf-8")
+        else:
+            self._retriever.save(str(folder))
+
+    def known_share(self, query: str) -> float:
+        """The share of the query's words, stop words aside, that stand in any text; 1 when it has none."""
+        words = _words(query)
+        return sum(self._knows(w) for w in words) / len(words) if words else 1.0
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """BM25 of every text for the query, shape (size,); zeros when no word of it is known."""
-        words = _words(query)
-        known = [w for w in words if w in self._retriever.vocab_dict]
+        known = [w for w in _words(query) if self._knows(w)]
         if not known:
             return np.zeros(self.size, dtype=np.float32)
         return np.asarray(self._retriever.get_scores(known), dtype=np.float32)
+
+    def _knows(self, word: str) -> bool:
+        return self._retriever is not None and word in self._retriever.vocab_dict
 
 
 def _tokens(texts: Sequence[str]) -> list[list[str]]:

@@ -27,6 +27,8 @@ CUT_OFF = 0.5
 NEAREST = 60
 PER_QUERY = 4
 _DUPLICATE = 0.8
+# Chunks looked at for duplicates, best first.
+_CONSIDERED = 200
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,11 @@ class Retriever:
 
 def _best(generation: Generation, score: Scores, dense: Scores, lexical: Scores, limit: int) -> tuple[Passage, ...]:
     """The best chunks by `score`, near-duplicates and the hopeless dropped."""
-    ranked = np.argsort(-score, kind="stable")[: 4 * limit]
-    kept = [int(i) for i in ranked if score[i] >= CUT_OFF * score[ranked[0]]]
+    ranked = np.argsort(-score, kind="stable")
+    kept = [int(i) for i in ranked[:_CONSIDERED] if score[i] >= CUT_OFF * score[ranked[0]]]
     return tuple(
         Passage(generation.chunks[i], float(score[i]), float(dense[i]), float(lexical[i]))
-        for i in _without_duplicates(kept, generation.chunks)[:limit]
+        for i in _without_duplicates(kept, generation.chunks, limit)
     )
 
 
@@ -133,10 +135,12 @@ def _best_windows(generation: Generation, vectors: Vectors) -> Scores:
     return scores
 
 
-def _without_duplicates(ranked: Sequence[int], chunks: Sequence[Chunk]) -> list[int]:
+def _without_duplicates(ranked: Sequence[int], chunks: Sequence[Chunk], limit: int) -> list[int]:
     """Drop what repeats the words of a better one (Jaccard similarity of their sets above 0.8)."""
     kept: list[tuple[int, set[str]]] = []
     for i in ranked:
+        if len(kept) == limit:
+            break
         words = set(re.findall(r"\w+", chunks[i].text.lower()))
         if all(len(words & other) <= _DUPLICATE * len(words | other) for _, other in kept):
             kept.append((i, words))

@@ -15,7 +15,8 @@ from markdown_it import MarkdownIt
 
 from knowledge.types import Sentence
 
-_MARKER = re.compile(r"\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
+_ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_MARKER = re.compile(r"(?<!\s)\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
 _KEY = re.compile(r"@([\w-]+)")
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
 _INLINE = MarkdownIt("commonmark")
@@ -33,7 +34,8 @@ def sentences(text: str, *, offset: int = 0) -> list[Sentence]:
     found: list[Sentence] = []
     for start, end in _blocks(text):
         block, origin = _clean(text[start:end])
-        for boundary in sentencex.get_sentence_boundaries("en", block):
+        # The library panics on odd spaces before a stop; one for one, so that offsets stay true.
+        for boundary in sentencex.get_sentence_boundaries("en", _ODD_SPACE.sub(" ", block)):
             a, b = boundary["start_index"], boundary["end_index"]
             kept = block[a:b].strip()
             if not kept:

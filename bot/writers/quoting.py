@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.queries import is_question
 from bot.types import Block, Draft, PromptVersion, Queries, Question, Quote, Verdict, VerdictReason
 from bot.verdict import NAMES
 from knowledge.retriever import Retrieval
@@ -50,6 +51,7 @@ MAX_SUPPORT = 4
 # Chosen by `benchmarks/quoting.py`: how alike (cosine) two texts must be to stand together.
 ANSWERS = 0.36
 PROJECT_ANSWERS = 0.28
+KNOWN, UNKNOWN_ANSWERS = 0.9, 0.51
 REASON = 0.44
 SUPPORT = 0.42
 REPEATS = 0.83
@@ -124,7 +126,7 @@ class QuotingWriter:
         """The statements of the answer in reading order; a refusal when the passages do not answer."""
         if queries.kind == "small-talk":
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
-        elif not answers(queries, retrieval):
+        elif not answers(queries, retrieval, verdict):
             yield Draft(REFUSAL, "plain")
         elif verdict:
             yield from _advise(queries, retrieval, verdict)
@@ -134,17 +136,24 @@ class QuotingWriter:
             yield from _explain(queries, retrieval)
 
 
-def answers(queries: Queries, retrieval: Retrieval) -> bool:
-    """Whether any passage is near enough to be quoted as an answer; a project is told in words of its own trade,
-    so its passages may lie farther off."""
-    least = PROJECT_ANSWERS if queries.kind == "project" else ANSWERS
-    return any(p.dense >= least for p in retrieval.passages)
+def answers(queries: Queries, retrieval: Retrieval, verdict: Verdict | None) -> bool:
+    """Whether the passages are near enough to be quoted as an answer.
+
+    A question whose words are mostly unknown to the documents must be the nearer. A project is told in words of its
+    own trade, so its passages may lie farther off once it was understood as one.
+    """
+    nearest = max((p.dense for p in retrieval.passages), default=0.0)
+    if verdict and verdict.approach != "ask-first":
+        return nearest >= PROJECT_ANSWERS
+    known = retrieval.generation.lexical.known_share(queries.message) >= KNOWN
+    return nearest >= (ANSWERS if known else UNKNOWN_ANSWERS)
 
 
 def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     """A direct answer, then what supports it: two to five sentences, or steps when steps were asked for."""
     candidates = _candidates(retrieval, retrieval.passages)
-    message = retrieval.vectors[0]
+    # A follow-up is looked up together with the message before it, the second query.
+    message = retrieval.vectors[1 if queries.context else 0]
     lead = max(candidates, key=lambda c: _fit(c, message), default=None)
     if lead is None:
         yield Draft(REFUSAL, "plain")
@@ -173,6 +182,9 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
 def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterator[Draft]:
     """The verdict, what bears it out, why and why not in the person's words, what would change it, first steps."""
     yield Draft(_advice(verdict), "lead")
+    if verdict.approach == "ask-first":
+        yield from (replace(draft, block="support") for draft in _explain(queries, retrieval) if draft.quote)
+        return
     used: list[_Candidate] = []
     lead = _lead(_candidates(retrieval, _all_passages(retrieval)), _told(queries, retrieval), verdict)
     if lead:
@@ -235,7 +247,7 @@ def _told(queries: Queries, retrieval: Retrieval) -> _Told:
     offset = len(retrieval.queries) - len(queries.clauses)
     rows: dict[bool, list[int]] = {True: [], False: []}
     for i, clause in enumerate(queries.clauses):
-        rows[clause.text.endswith("?")].append(offset + i)
+        rows[is_question(clause.text)].append(offset + i)
     return _Told(retrieval.vectors[0], retrieval.vectors[rows[False]], retrieval.vectors[rows[True]])
 
 

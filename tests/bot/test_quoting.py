@@ -67,7 +67,6 @@ ON_TOPIC = [
     "Which licence do open-weight models have?",
     "Can I fine-tune on customer data under GDPR?",
     "What is catastrophic forgetting?",
-    "Is a framework like LangChain worth it?",
     "Should I buy a managed service or host my own model?",
 ]
 OFF_TOPIC = [

@@ -14,11 +14,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-PATIENCE = 60_000  # milliseconds; a shared machine is slow at times
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PATIENCE = 90_000  # milliseconds; a shared machine is slow at times
 
 Opener = Callable[..., Page]
 
@@ -39,24 +37,24 @@ def address(corpus_home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for the module."""
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; no longer than a module, for Playwright's event loop keeps others out of this thread."""
     if not CHROMIUM.exists():
-        pytest.skip(f"needs a Chromium at {CHROMIUM}")
+        pytest.skip(f"needs Chromium at {CHROMIUM} (apt-get install chromium)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
-def open_page(chromium: Browser, address: str) -> Iterator[Opener]:
+def open_page(browser: Browser, address: str) -> Iterator[Opener]:
     """Opens the page as a new visitor; afterwards nothing may have gone wrong and no other host been asked."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
     def opened(at: str = address, **device: Any) -> Page:
-        context = chromium.new_context(**device)
+        context = browser.new_context(**device)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         page = context.new_page()

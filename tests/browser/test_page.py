@@ -7,13 +7,15 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
-from itertools import pairwise
+from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from bot.consultant import AnswerStream, Consultant
 from bot.types import Answer, Citation, Message, Statement
@@ -22,8 +24,12 @@ from knowledge.ingest import CORPUS
 from ui import server
 from ui.chat import STARTERS
 
-pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)
+pytestmark = [
+    pytest.mark.browser,
+    # Gradio counts its events with what pandas 4 will drop (gradio/queueing.py, compute_analytics_summary).
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
+]
+expect.set_options(timeout=30_000)
 
 PROJECT = (
     "We are six people, need product texts for three shops next week, no labelled data, 100 euros a month. "
@@ -39,7 +45,7 @@ HOSTILE = {
     "entities": "&lt;script&gt;window.hacked=1&lt;/script&gt; &amp; &#60;b&#62;",
     "formula": "$$\\href{javascript:window.hacked=1}{x}$$ ```mermaid",
     "addresses": "<http://evil.example> _http://evil.example www.evil.example me@evil.example",
-    "project": "We have <b>no</b> labels, ![x](http://203.0.113.7/p.png), and [two](javascript:window.hacked=1) weeks.",
+    "project": "We have <b>no</b> labels, ![x](http://203.0.113.7/p.png), [two](javascript:window.hacked=1) weeks.",
 }
 Opener = Callable[..., Page]
 
@@ -302,22 +308,27 @@ class Held:
         self.consultant = consultant
         self.ask = consultant.ask
         self.go_on = threading.Event()
+        self.finished = threading.Semaphore(0)
+        self.holds = True
         self.fails = False
 
     def stream(self, question: str, history: Sequence[Message] = ()) -> AnswerStream:
         return AnswerStream(self._held(self.consultant.stream(question, history)))
 
     def _held(self, stream: AnswerStream) -> Iterator[tuple[Statement, Citation | None] | Answer]:
+        holds = self.holds
         for n, piece in enumerate(stream):
-            if n == 1:
-                if self.fails:
-                    raise RuntimeError("secret in /srv/data")
+            if n == 1 and self.fails:
+                raise RuntimeError("secret in /srv/data")
+            if n == 1 and holds:
                 self.go_on.wait(60)
             yield piece
         yield stream.answer
+        if holds:
+            self.finished.release()
 
 
-async def built(consultant: Consultant) -> FastAPI:
+async def built(consultant: Any) -> FastAPI:
     """Outside a running event loop Gradio makes one for each of its locks and leaves it open."""
     return server.application(consultant)
 
@@ -331,7 +342,9 @@ def held(consultant: Consultant) -> Held:
 def held_page(held: Held, open_page: Opener) -> Iterator[Page]:
     """The page of a server in this process, whose answers are held."""
     listening = socket.create_server(("127.0.0.1", 0))
-    application = asyncio.run(built(held))  # type: ignore[arg-type]
+    # In a thread of its own, for Playwright's event loop runs in this one.
+    with ThreadPoolExecutor(1) as pool:
+        application = pool.submit(asyncio.run, built(held)).result()
     serving = uvicorn.Server(uvicorn.Config(application, log_level="critical"))
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -379,14 +392,21 @@ def test_a_new_conversation_ends_the_answer_that_is_being_written(held: Held, he
 
 
 def test_a_question_sent_while_an_answer_comes_is_not_lost(held: Held, held_page: Page) -> None:
-    """Whether it waits in the box or is answered in turn."""
+    """It may wait in the box, or be answered; it may not be wiped away by the answer that was coming."""
     begin(held_page, "What is LoRA?")
+    held.holds = False
     box(held_page).fill("What is RAG?")
     box(held_page).press("Enter")
+    with suppress(TimeoutError):
+        held_page.locator("#chat .panel .status").last.wait_for(timeout=3000)
     held.go_on.set()
-    expect(held_page.locator("#question .submit-button")).to_be_visible()
     expect(held_page.locator("#chat .panel .status").first).to_be_visible()
-    assert "What is RAG?" in [*asked(held_page).all_inner_texts(), box(held_page).input_value()]
+    expect(held_page.locator("#question .submit-button")).to_be_visible()
+    assert held.finished.acquire(timeout=30)
+    assert "What is RAG?" in [
+        *(text.strip() for text in asked(held_page).all_inner_texts()),
+        box(held_page).input_value(),
+    ]
 
 
 def test_a_fault_is_told_and_one_can_ask_again(held: Held, held_page: Page) -> None:

@@ -210,7 +210,7 @@ def test_a_long_section_is_cut_into_even_pieces_at_sentences() -> None:
 def test_the_markers_of_the_last_sentence_count_too() -> None:
     text = " ".join(["Aa " * 30 + "end."] * 20)
     marked = re.sub(r"end\.", "end. [@hu2021; @liu2022; @zhao2023]", text)
-    assert all(len(c.text) <= 380 for c in chunks(document(marked), size=380))
+    assert all(len(c.text) <= 360 for c in chunks(document(marked), size=360))
 
 
 @pytest.mark.parametrize("text", ["ab " * 1000, "x" * 3000], ids=["words", "no space"])

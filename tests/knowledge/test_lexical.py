@@ -56,7 +56,7 @@ def test_a_rare_word_counts_more_than_a_common_one(lexical: LexicalIndex) -> Non
 
 def test_a_saved_index_scores_the_same(lexical: LexicalIndex, tmp_path: Path) -> None:
     lexical.save(tmp_path / "bm25")
-    loaded = LexicalIndex.load(tmp_path / "bm25", len(TEXTS))
+    loaded = LexicalIndex.load(tmp_path / "bm25")
     assert np.array_equal(loaded.scores("refund days"), lexical.scores("refund days"))
     assert loaded.size == 4
 
@@ -64,7 +64,7 @@ def test_a_saved_index_scores_the_same(lexical: LexicalIndex, tmp_path: Path) ->
 def test_the_size_of_a_loaded_index_is_its_own(lexical: LexicalIndex, tmp_path: Path) -> None:
     """The check of a generation compares it with the number of chunks; told by the caller, it proves nothing."""
     LexicalIndex.build(TEXTS[:2]).save(tmp_path / "bm25")
-    assert LexicalIndex.load(tmp_path / "bm25", 4).size == 2
+    assert LexicalIndex.load(tmp_path / "bm25").size == 2
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_the_size_of_a_loaded_index_is_its_own(lexical: LexicalIndex, tmp_path: 
 )
 def test_texts_without_a_word_to_find_can_be_indexed(texts: list[str], tmp_path: Path) -> None:
     LexicalIndex.build(texts).save(tmp_path / "bm25")
-    loaded = LexicalIndex.load(tmp_path / "bm25", len(texts))
+    loaded = LexicalIndex.load(tmp_path / "bm25")
     assert loaded.scores("refund be").tolist() == [0] * len(texts)
