@@ -19,9 +19,11 @@ _POINTS_BACK = re.compile(
     re.I,
 )
 _SMALL_TALK = re.compile(
-    r"\W*+(?:(?:hi|hello|hey|there|good (?:morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|okay|"
-    r"ok|great|perfect|goodbye|bye|nice|cool|got it|yes|no|sure|please|never mind|a lot|so much|very much|all|"
-    r"for (?:the|your) (?:help|answer|advice)|(?:that|this|it) (?:is|was)|that's|(?:is|was)|helpful|very)\b\W*+){1,8}",
+    r"\W*+(?:(?:hi|hello|hey|there|good (?:morning|afternoon|evening|day)|thanks?|thank you|"
+    r"thx|cheers|"
+    r"okay|ok|great|perfect|goodbye|bye|nice|cool|got it|yes|no|sure|please|never mind|a lot|so much|very much|all|"
+    r"for (?:the|your) (?:help|answer|advice)|(?:that|this|it) (?:is|was)|that's|(?:is|was)|"
+    r"helpful|very)\b\W*+){1,8}",
     re.I,
 )
 _SMALL_TALK_CHARACTERS = 60

@@ -284,7 +284,7 @@ def _html_to_markdown(html: str) -> tuple[str, str]:
         soup = BeautifulSoup(html, "html.parser")
     for prolog in soup.find_all(string=lambda text: isinstance(text, PreformattedString)):
         prolog.extract()
-    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    title = " ".join(soup.title.get_text().split()) if soup.title else ""
     for tag in soup(["script", "style", "noscript", "template", "nav", "footer", "iframe", "svg", "head", "form"]):
         tag.decompose()
     converter = MarkdownConverter(heading_style="ATX", bullets="-", strip=["a", "img", "b", "strong", "i", "em"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,7 @@ class SentenceEmbedder(Embeddings):
         self.model = model
         self._loaded: SentenceTransformer | None = None
         self._identity: ModelIdentity | None = None
+        self._loading = threading.Lock()
 
     @property
     def identity(self) -> ModelIdentity:
@@ -113,9 +115,10 @@ class SentenceEmbedder(Embeddings):
         return self.embed([text])[0].tolist()  # type: ignore[no-any-return]
 
     def _encoder(self) -> SentenceTransformer:
-        if self._loaded is None:
-            self._loaded = _load(self.model)
-        return self._loaded
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _load(self.model)
+            return self._loaded
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

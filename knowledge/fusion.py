@@ -9,14 +9,14 @@ Scores = NDArray[np.float32]
 
 
 def min_max(scores: Scores) -> Scores:
-    """Scale to [0, 1]; when nothing differs, all ones if there is any score, else all zeros.
+    """Scale to [0, 1]; all zeros when nothing differs.
 
     >>> min_max(np.array([1.0, 3.0, 2.0], dtype=np.float32)).tolist()
     [0.0, 1.0, 0.5]
     """
     low, high = float(scores.min()), float(scores.max())
     if high <= low:
-        return np.full_like(scores, 1.0 if high > 0 else 0.0)
+        return np.zeros_like(scores)
     return (scores - low) / (high - low)
 
 

@@ -78,7 +78,7 @@ async def on_known_error(_: Request, error: Exception) -> JSONResponse:
     """A sentence with the next step: 422 when the question is at fault, 503 when the index is."""
     if isinstance(error, BadQuestion):
         return JSONResponse({"error": str(error)}, status_code=422)
-    identity = _logged(error)
+    identity = logged(error)
     return JSONResponse(
         {
             "error": f"The consultant cannot answer now. Tell its operator the error id {identity}.",
@@ -101,14 +101,15 @@ async def on_bad_body(_: Request, error: Exception) -> JSONResponse:
 
 async def on_unknown_error(_: Request, error: Exception) -> JSONResponse:
     """No internals in the answer; the id leads to the traceback in the log."""
-    identity = _logged(error)
+    identity = logged(error)
     return JSONResponse(
         {"error": f"Something went wrong here. Tell the operator the error id {identity}.", "id": identity},
         status_code=500,
     )
 
 
-def _logged(error: Exception) -> str:
+def logged(error: Exception) -> str:
+    """Log an error with its traceback; the id that comes back is all that a person is told."""
     identity = secrets.token_hex(4)
     log.error("error id %s", identity, exc_info=error)
     return identity

@@ -10,9 +10,11 @@ import gradio as gr
 
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
+from bot.queries import clean
 from bot.types import Message, Question
 from knowledge.errors import KnowledgeError
 from ui import render
+from ui.api import logged
 
 TITLE = "Consultant"
 TAGLINE = (
@@ -120,18 +122,21 @@ def _respond(consultant: Consultant, turns: list[Turn]) -> Iterator[list[Turn]]:
         shown = []
         for statement, _ in stream:
             shown.append(statement)
-            yield [*turns, _says(render.markdown(shown, kind="project"))]
+            yield [*turns, _says(render.markdown(shown))]
         answer = stream.answer
         panel = render.status_html(answer) + render.sources_html(answer)
-        said = [_says(render.markdown(answer.statements, kind=answer.kind))]
+        said = [_says(render.markdown(answer.statements))]
         yield [*turns, *said, *([_panel(panel, answer.question)] if panel else [])]
     except (ConsultantError, KnowledgeError) as error:
         yield [*turns, _says(render.escape_markdown(str(error)))]
+    # The page is a boundary: the person gets a sentence, the log the traceback under the same id.
+    except Exception as error:  # noqa: BLE001
+        yield [*turns, _says(f"Something went wrong here. Tell the operator the error id {logged(error)}.")]
 
 
 def _add(text: str, turns: list[Turn]) -> tuple[str, list[Turn]]:
     """Put the person's message at the end; an empty box changes nothing."""
-    if not text or not text.strip():
+    if not clean(text or ""):
         return text, turns
     return "", [*turns, _asks(text)]
 

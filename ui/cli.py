@@ -74,7 +74,7 @@ def ask(question: tuple[str, ...], as_json: bool, history: Path | None, **option
     from bot import assemble
     from ui import render
 
-    text = sys.stdin.read() if question == ("-",) else " ".join(question)
+    text = _standard_input() if question == ("-",) else " ".join(question)
     turns = _history(history)
     answer = assemble.consultant(_settings(options)).ask(text, turns)
     if as_json:
@@ -190,6 +190,17 @@ def _settings(options: dict[str, Any]) -> Settings:
     return read_settings(**options)
 
 
+def _standard_input() -> str:
+    from bot.errors import BadQuestion
+
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise BadQuestion(
+            "Standard input is not text in UTF-8. Save the question as UTF-8 and send it again."
+        ) from error
+
+
 def _history(path: Path | None) -> list[Message]:
     from bot.errors import BadQuestion
     from ui.api import read_history
@@ -198,7 +209,7 @@ def _history(path: Path | None) -> list[Message]:
         return []
     try:
         return read_history(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadQuestion(
             f'{path} is not a history ({error}). Write a JSON list of {{"role": "user", "content": "…"}}.'
         ) from error

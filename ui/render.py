@@ -25,7 +25,7 @@ _LABELS: dict[Block, str] = {
     "step": "What to do first:",
 }
 _LABELS_AFTER_QUESTION: dict[Block, str] = {"step": "Step by step:"}
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!@])")
 _TAGS = {"div", "details", "summary", "p", "span", "mark", "a", "ol", "li", "h4", "cite", "sup"}
 _ATTRIBUTES = {
     "*": {"class"},
@@ -41,9 +41,11 @@ STATUS_WORDS = {
 }
 
 
-def markdown(statements: Sequence[Statement], *, kind: str = "project") -> str:
+def markdown(statements: Sequence[Statement]) -> str:
     """The answer as Markdown with `[n]` for citations; usable on a part of an answer while it streams."""
-    labels = _LABELS if kind == "project" else _LABELS_AFTER_QUESTION
+    # Advice opens with the verdict, which is our own and cites nothing.
+    advised = bool(statements) and statements[0].block == "lead" and statements[0].citation is None
+    labels = _LABELS if advised else _LABELS_AFTER_QUESTION
     parts: list[str] = []
     before: Block | None = None
     step = 0
@@ -88,7 +90,7 @@ def escape_markdown(text: str) -> str:
     # What would begin a list or a heading at the start of a line; a bare address would become a link.
     escaped = re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped)
     escaped = re.sub(r"^([-+=])", r"\\\1", escaped)
-    return re.sub(r"(?i)\b(https?|ftp|www|mailto)([:.])", r"\1\\\2", escaped)
+    return re.sub(r"(?i)(https?|ftp|www|mailto)([:.])", r"\1\\\2", escaped)
 
 
 def unescape_markdown(text: str) -> str:
@@ -97,12 +99,12 @@ def unescape_markdown(text: str) -> str:
     >>> unescape_markdown(escape_markdown("1. see https://a.b *now*"))
     '1. see https://a.b *now*'
     """
-    return re.sub(r"\\([\\`*_{}\[\]<>#|~$&!.:)\-+=])", r"\1", text)
+    return re.sub(r"\\([\\`*_{}\[\]<>#|~$&!@.:)\-+=])", r"\1", text)
 
 
 def plain_text(answer: Answer) -> str:
     """The answer for a terminal: the Markdown without its escapes."""
-    return unescape_markdown(markdown(answer.statements, kind=answer.kind).replace("**", ""))
+    return unescape_markdown(markdown(answer.statements).replace("**", ""))
 
 
 def sources_text(answer: Answer) -> str:
@@ -155,7 +157,7 @@ def clean_html(body: str) -> str:
 def to_json(answer: Answer) -> dict[str, Any]:
     """The object of the contract (design section 5)."""
     return {
-        "answer": markdown(answer.statements, kind=answer.kind),
+        "answer": markdown(answer.statements),
         "status": answer.status,
         "citations": [_citation_json(c) for c in answer.citations],
         "grounding": {"sentences": answer.grounding.sentences, "supported": answer.grounding.supported},
@@ -258,7 +260,11 @@ def _shown(text: str) -> str:
 
 def _source_html(source: Source) -> str:
     words = html.escape(_source_words(source))
-    if urlsplit(source.url).scheme not in ("http", "https"):
+    try:
+        scheme = urlsplit(source.url).scheme
+    except ValueError:
+        return words
+    if scheme not in ("http", "https"):
         return words
     return f'<a href="{html.escape(quote(source.url, safe=_URL_SAFE))}" target="_blank">{words}</a>'
 

@@ -372,23 +372,41 @@ def test_an_answer_is_shown_while_it_is_written(held: Held, held_page: Page) -> 
     assert len(answers(held_page).inner_text()) > len(first)
 
 
+def end(held: Held, page: Page, selector: str) -> None:
+    """Click what ends the answer, let it go on, and wait until the server has taken note."""
+    with page.expect_response("**/cancel"):
+        page.locator(selector).click()
+        held.go_on.set()
+
+
 def test_stop_keeps_what_came_and_lets_one_ask_again(held: Held, held_page: Page) -> None:
-    first = begin(held_page, "What is LoRA?")
-    held_page.locator("#question .stop-button").click()
+    first = begin(held_page, "What is LoRA?").strip()
+    end(held, held_page, "#question .stop-button")
     expect(held_page.locator("#question .submit-button")).to_be_visible()
-    held.go_on.set()
     ask(held_page, "What is RAG?")
-    assert answers(held_page).first.inner_text().strip() == first.strip()
+    assert answers(held_page).first.inner_text().strip() == first
     expect(answers(held_page).last.locator(".panel .status-grounded")).to_be_visible()
 
 
 def test_a_new_conversation_ends_the_answer_that_is_being_written(held: Held, held_page: Page) -> None:
     begin(held_page, "What is LoRA?")
-    held_page.locator("#new").click()
+    end(held, held_page, "#new")
     expect(asked(held_page)).to_have_count(0)
-    held.go_on.set()
     ask(held_page, "thanks")
     expect(asked(held_page)).to_have_text(["thanks"])
+
+
+def test_a_question_right_after_stop_is_answered(held: Held, held_page: Page) -> None:
+    """Even while the server still waits for the stopped answer's next word."""
+    begin(held_page, "What is LoRA?")
+    held_page.locator("#question .stop-button").click()
+    held.holds = False
+    expect(held_page.locator("#question .submit-button")).to_be_visible()
+    box(held_page).fill("What is RAG?")
+    box(held_page).press("Enter")
+    expect(asked(held_page)).to_have_count(2)
+    held.go_on.set()
+    expect(held_page.locator("#chat .panel .status-grounded")).to_be_visible(timeout=10_000)
 
 
 def test_a_question_sent_while_an_answer_comes_is_not_lost(held: Held, held_page: Page) -> None:

@@ -92,13 +92,6 @@ def test_chunks_come_in_order_and_never_cross_a_heading(made: Document, size: in
 
 @thorough
 @given(any_document, small)
-def test_a_chunk_is_over_the_size_only_when_it_is_one_sentence(made: Document, size: int) -> None:
-    for chunk in chunks(made, size=size):
-        assert len(chunk.text) <= size or len(chunk_sentences(chunk)) == 1
-
-
-@thorough
-@given(any_document, small)
 def test_no_word_is_lost_or_said_twice(made: Document, size: int) -> None:
     found = chunks(made, size=size)
     stretches = " ".join(made.text[s.start : s.end] for s in sections(made))
@@ -181,17 +174,6 @@ def test_a_line_that_stands_alone_heads_plain_text() -> None:
     ]
 
 
-def test_a_hash_heads_nothing_in_plain_text() -> None:
-    found = chunks(document("# parrots are loud and proud.\n\nThey eat seeds.\n", markdown=False))
-    assert words("parrots are loud and proud They eat seeds") == words(" ".join(c.text for c in found))
-
-
-def test_a_carriage_return_does_not_shift_headings() -> None:
-    """HTML's `&#13;` becomes one; the Markdown parser counts it as the end of a line."""
-    found = chunks(document("One\r two\r three.\n\n## Q one\n\nA one.\n\n## Q two\n\nA two.\n"))
-    assert [c.heading for c in found] == ["The title", "Q one", "Q two"]
-
-
 def test_a_document_without_text_has_no_chunk() -> None:
     assert chunks(document("")) == []
     assert chunks(document("# Only a heading\n")) == []
@@ -205,12 +187,6 @@ def test_a_long_section_is_cut_into_even_pieces_at_sentences() -> None:
     assert len(found) == 2
     assert all(c.text.endswith("words.") and c.text.startswith("This") for c in found)
     assert abs(len(found[0].text) - len(found[1].text)) < 100
-
-
-def test_the_markers_of_the_last_sentence_count_too() -> None:
-    text = " ".join(["Aa " * 30 + "end."] * 20)
-    marked = re.sub(r"end\.", "end. [@hu2021; @liu2022; @zhao2023]", text)
-    assert all(len(c.text) <= 360 for c in chunks(document(marked), size=360))
 
 
 @pytest.mark.parametrize("text", ["ab " * 1000, "x" * 3000], ids=["words", "no space"])
@@ -270,13 +246,6 @@ def test_ids_stay_when_another_section_is_edited(edit: dict[str, str]) -> None:
     before, after = ids_by_text(SECTIONS), ids_by_text(SECTIONS | edit)
     for text in ("It was wanted.", "It costs five."):
         assert after[text] == before[text]
-
-
-def test_ids_stay_when_a_section_of_the_same_name_grows() -> None:
-    def last(first: str) -> str:
-        return chunks(document(f"# Notes\n\n{first}\n\n# Other\n\nYes.\n\n# Notes\n\nThe second notes.\n"))[-1].id
-
-    assert last("Short.") == last("Now it is long. " * 200)
 
 
 def test_ids_name_the_document_and_the_heading() -> None:

@@ -207,12 +207,6 @@ def test_plain_text_is_kept_and_is_no_markdown(put: Put) -> None:
     assert (document.id, document.markdown) == ("my-notes", False)
 
 
-def test_the_title_of_plain_text_is_a_line_that_stands_alone(put: Put) -> None:
-    prose = "Our shop takes back every parcel that was sent within\nthirty days of its arrival at the door.\n"
-    assert read_document(put("a.txt", f"Shop returns policy\n\n{prose}")).title == "Shop returns policy"
-    assert read_document(put("b.txt", prose)).title == "b"
-
-
 # HTML
 
 
@@ -245,11 +239,6 @@ def test_a_page_that_holds_only_a_file_name_is_read_in_silence(put: Put) -> None
 def test_a_page_has_no_line_ends_but_newlines(put: Put) -> None:
     """Word writes `&#13;`; a carriage return counts as a line for the Markdown parser and shifts the headings."""
     assert "\r" not in read_document(put("a.html", "<p>One&#13; two&#13;</p><h2>Q</h2><p>A.</p>")).text
-
-
-def test_a_page_of_deep_nesting_is_read_or_refused(put: Put) -> None:
-    path = put("a.html", "<div>" * 3000 + "Hello." + "</div>" * 3000)
-    assert "Hello" in (reason(path) or read_document(path).text) or "nested" in reason(path)
 
 
 # PDF and Word

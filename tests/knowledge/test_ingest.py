@@ -339,22 +339,6 @@ def test_a_name_that_is_no_unicode_does_not_stop_the_others(folder: Path, put: P
     assert "shoes" in stored(home)
 
 
-def test_a_folder_that_cannot_be_listed_is_reported(
-    folder: Path, put: Put, run: Ingest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put("locked/bananas.md", BANANAS)
-    put("shoes.md", SHOES)
-    scandir = os.scandir
-
-    def refuse(path: Any = ".") -> Any:
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    assert outcomes(run()) == {"locked": "failed", "shoes.md": "added"}
-
-
 def test_a_file_that_became_bad_is_reported_and_the_others_go_on(put: Put, run: Ingest, home: Home) -> None:
     put("bananas.md", BANANAS)
     put("shoes.md", SHOES)
@@ -397,19 +381,6 @@ def test_a_home_that_is_a_file_is_said(put: Put, counting: Counting, tmp_path: P
 # Building anew
 
 
-def test_a_rebuild_embeds_every_known_file_again_with_the_same_ids(
-    put: Put, run: Ingest, home: Home, counting: Counting
-) -> None:
-    put("a/readme.md", BANANAS)
-    other = put("b/readme.md", SHOES)
-    run()
-    before = stored(home)
-    counting.texts.clear()
-    assert run(other, rebuild=True).generation == home.current().name
-    assert stored(home) == before
-    assert {"Laces are made of cotton.", "Bananas are yellow and grow in Ecuador."} <= set(counting.texts)
-
-
 @pytest.mark.parametrize(
     "values",
     [{"format": 0}, {"chunker": "other"}, {"model_digest": "other"}, {"surprise": 1}],
@@ -439,15 +410,6 @@ def test_a_damaged_store_is_built_anew(put: Put, run: Ingest, home: Home, conten
         store.write_bytes(content)
     run()
     assert stored(home).keys() == {"bananas"}
-
-
-def test_a_rebuild_says_which_files_are_gone(put: Put, run: Ingest, home: Home) -> None:
-    path = put("bananas.md", BANANAS)
-    put("shoes.md", SHOES)
-    run()
-    path.unlink()
-    assert outcomes(run(rebuild=True)) == {"bananas.md": "removed", "shoes.md": "added"}
-    assert stored(home).keys() == {"shoes"}
 
 
 # Progress

@@ -229,14 +229,6 @@ def test_an_empty_index_finds_nothing(tmp_path: Path, embedder: SentenceEmbedder
     assert (found.passages, sum(map(len, found.by_query))) == ((), 0)
 
 
-def test_an_index_of_one_passage_finds_it(tmp_path: Path, embedder: SentenceEmbedder) -> None:
-    (tmp_path / "bananas.md").write_text(FILES["bananas.md"])
-    ingest([tmp_path / "bananas.md"], Home(tmp_path / "home"), embedder, corpus=None)
-    found = Retriever(Home(tmp_path / "home"), embedder).retrieve(["What colour are bananas?"])
-    assert docs(found) == ["bananas"]
-    assert found.passages[0].score > 0
-
-
 def test_an_open_retriever_sees_a_new_generation_within_two_seconds(
     tmp_path: Path, embedder: SentenceEmbedder, version: Callable[[str], None]
 ) -> None:

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.consultant import Consultant
 from bot.types import Answer, Block, Citation, Grounding, Statement
 from knowledge.types import Chunk, Passage, Source
 from ui import render
@@ -156,12 +155,6 @@ def test_a_part_of_an_answer_is_how_the_whole_begins() -> None:
     assert all(whole.startswith(render.markdown(said[:n])) for n in range(len(said)))
 
 
-def test_steps_after_a_question_are_no_first_steps_of_a_project() -> None:
-    step = [Statement("Test.", "step", 1)]
-    assert "What to do first" in render.markdown(step)
-    assert "What to do first" not in render.markdown(step, kind="question")
-
-
 def test_plain_text_has_no_escapes() -> None:
     text = "Use *two* [small] models & 1_000 examples (https://a.b)."
     assert render.plain_text(answer(citation(), text=text)) == f"{text} [1]"
@@ -286,15 +279,6 @@ def test_json_has_the_keys_of_the_contract() -> None:
     ]
     assert list(made["citations"][0]["sources"][0]) == ["title", "authors", "year", "url"]
     assert [list(made[key]) for key in ("grounding", "prompt")] == [["sentences", "supported"], ["id", "version"]]
-
-
-def test_the_json_of_advice_has_the_keys_of_the_contract(consultant: Consultant) -> None:
-    made = render.to_json(consultant.ask("We have no labelled data and two weeks. Should we fine-tune?"))
-    verdict = made["verdict"]
-    assert list(verdict)[:5] == ["approach", "parts", "confidence", "for", "against"]
-    assert list(verdict)[5:] == ["would_change", "first_step", "next_steps"]
-    assert {key for reason in verdict["for"] for key in reason} == {"you_said", "reason", "citation"}
-    assert {key for fact in made["brief"] for key in fact} == {"slot", "value", "quote", "origin"}
 
 
 def test_json_can_be_written_and_holds_the_quote_as_it_stands() -> None:
