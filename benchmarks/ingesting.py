@@ -28,7 +28,7 @@ def run() -> dict[str, Any]:
         document = read_document(path)
         for chunk in chunks(document):
             texts += [w.text for w in windows(chunk, document.title)] + [s.text for s in chunk_sentences(chunk)]
-    texts = texts[:: max(1, len(texts) // 1500)]
+    texts = texts[:: max(1, len(texts) // 500)]
     embedder.embed(texts[:64])
     raw = embedder._encoder()
     ratios = []
