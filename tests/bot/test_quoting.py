@@ -87,6 +87,9 @@ OFF_TOPIC = [
     "Which guitar strings are best for beginners?",
     "Is my landlord allowed to raise the rent?",
     "How do I train for a marathon?",
+    "How do I tune a piano?",
+    "We are six friends and want to fly to Lisbon next week, 100 euros each. Which airline should we take?",
+    "My cat is ill and I have no money. What should I do?",
 ]
 
 
@@ -184,11 +187,13 @@ def test_what_a_project_said_is_quoted_back_exactly(question: str, answer: Answe
 
 
 @every_project
-def test_advice_goes_from_the_lead_by_reasons_to_what_comes_next(answer: Answer) -> None:
+def test_advice_goes_from_the_lead_by_reasons_to_steps(answer: Answer) -> None:
     order = ["lead", "support", "reason", "against", "change", "step", "question"]
     blocks = [order.index(s.block) for s in answer.statements]
     assert blocks == sorted(blocks)
-    assert answer.statements[-1].block in ("step", "question")
+    # Where one more fact is needed first, no steps are advised yet.
+    undecided = answer.verdict is not None and answer.verdict.approach == "ask-first"
+    assert (order.index("step") in blocks) != undecided
 
 
 def test_most_projects_hear_reasons_in_their_own_words(consultant: Consultant, asked: dict[str, Answer]) -> None:
