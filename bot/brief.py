@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bot.amounts import amounts
 from bot.queries import is_question
-from bot.types import Clause, Fact, ProjectBrief, Queries
+from bot.types import Fact, ProjectBrief, Queries
+from knowledge.clauses import Clause
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
 

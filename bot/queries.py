@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bot.errors import BadQuestion
-from bot.types import Clause, Kind, Message, Queries
-from knowledge.sentences import sentences
+from bot.types import Kind, Message, Queries
+from knowledge.clauses import Clause, clauses
 
 MAX_CHARACTERS = 8000
 MAX_CLAUSES = 10
@@ -35,11 +35,6 @@ _ASKS = re.compile(
 _FIRST_PERSON = re.compile(
     r"\b(we|we're|we've|we'd|our|us|my|i have|i've|i'm|i am|i need|i want|i run|i work)\b", re.I
 )
-_BOUNDARY = re.compile(
-    r"[,;:]\s++(?:and\s++|but\s++)?|(?<!\s)\s++[–—-]\s++"
-    r"|(?<!\s)\s++(?:but|and|because|while)\s++(?=(?:we|i|our|my|it|they|no|nobody|the|need)\b)",
-    re.I,
-)
 # Characters that show nothing: they must not make an empty message look full.
 _INVISIBLE = {"Cf", "Cc", "Co", "Cs", "Cn"}
 
@@ -62,8 +57,8 @@ def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
         )
     if _is_small_talk(message):
         return Queries("small-talk", message)
-    clauses = tuple(_clauses(message))[:MAX_CLAUSES]
-    return Queries(_kind(message, clauses), message, _context(message, history), clauses)
+    said = tuple(clauses(message))[:MAX_CLAUSES]
+    return Queries(_kind(message, said), message, _context(message, history), said)
 
 
 def readable(text: str) -> Queries | None:
@@ -94,9 +89,9 @@ def _is_small_talk(message: str) -> bool:
     return len(message) <= _SMALL_TALK_CHARACTERS and _SMALL_TALK.fullmatch(message) is not None
 
 
-def _kind(message: str, clauses: Sequence[Clause]) -> Kind:
+def _kind(message: str, said: Sequence[Clause]) -> Kind:
     """A project is stated: in several clauses, or in the first person beside a question."""
-    states = [c for c in clauses if not is_question(c.text)]
+    states = [c for c in said if not is_question(c.text)]
     told = _FIRST_PERSON.search(message) is not None
     return "project" if len(states) >= 2 or (told and (states or len(message.split()) > 12)) else "question"
 
@@ -107,16 +102,3 @@ def _context(message: str, history: Sequence[Message]) -> str:
     before = [b for b in before if b and not _is_small_talk(b)]
     short = len(message.split()) <= _FOLLOW_UP_WORDS
     return before[-1][:MAX_CHARACTERS] if before and (short or _POINTS_BACK.search(message)) else ""
-
-
-def _clauses(message: str) -> Iterator[Clause]:
-    for sentence in sentences(message):
-        start = 0
-        for boundary in [*_BOUNDARY.finditer(sentence.text), None]:
-            end = boundary.start() if boundary else len(sentence.text)
-            text = sentence.text[start:end].strip()
-            if re.search(r"\w", text):
-                a = sentence.start + start + len(sentence.text[start:end]) - len(sentence.text[start:end].lstrip())
-                kept = text if text.endswith("?") else text.rstrip(".!")
-                yield Clause(kept, a, a + len(kept))
-            start = boundary.end() if boundary else end

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from knowledge.clauses import Clause
 from knowledge.types import Passage, Sentence, Source
 
 Role = Literal["user", "assistant"]
@@ -21,15 +22,6 @@ class Message:
 
     role: Role
     content: str
-
-
-@dataclass(frozen=True)
-class Clause:
-    """A part of the person's message that states one thing, with its place in the message."""
-
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)

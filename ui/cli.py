@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.types import Message
     from knowledge.ingest import Report
 
+FAILED = 100
 BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later.
 
 P = ParamSpec("P")
@@ -182,6 +183,35 @@ def doctor(as_json: bool, **options: Any) -> None:
             click.echo(f"{'ok ' if finding.ok else 'BAD'} {finding.subject}: {finding.message}")
     if not all(f.ok for f in findings):
         sys.exit(1)
+
+
+@main.command("eval")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tag", "tags", multiple=True, help="Only cases with this tag; may be given several times.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@_options
+@_known_errors
+def evaluate(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Ask the cases in FILES (YAML, JSON, JSONL) and print how many answers are as expected.
+
+    Exits 100 when not all are.
+    """
+    from tqdm import tqdm
+
+    from bot import assemble
+    from bot.evaluation import report
+    from bot.evaluation.cases import read_cases
+    from bot.evaluation.run import run
+
+    cases = [case for case in read_cases(files) if not tags or set(tags) & set(case.tags)]
+    results = list(
+        tqdm(run(cases, assemble.consultant(_settings(options))), total=len(cases), desc="Asking", file=sys.stderr)
+    )
+    click.echo(
+        json.dumps(report.as_json(results), ensure_ascii=False, indent=1) if as_json else report.as_text(results)
+    )
+    if not all(result.passed for result in results):
+        sys.exit(FAILED)
 
 
 def _settings(options: dict[str, Any]) -> Settings:

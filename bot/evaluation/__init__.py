@@ -1,0 +1,1 @@
+"""Scripted evaluation: cases → answers → scores → report."""
