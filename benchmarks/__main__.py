@@ -6,10 +6,12 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import chunking, ingesting, latency, startup
+from benchmarks import abstaining, chunking, grounding, ingesting, latency, startup
 
 BENCHMARKS = {
+    "abstaining": abstaining.run,
     "chunking": chunking.run,
+    "grounding": grounding.run,
     "ingesting": ingesting.run,
     "latency": latency.run,
     "startup": startup.run,

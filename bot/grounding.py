@@ -1,6 +1,7 @@
-"""Drafts → statements and citations: what is not word for word in its passage is taken out.
+"""Drafts → statements and citations: what its passage does not support is taken out.
 
-A quote must stand at its place in the passage; a repeated quote keeps its number; numbers follow reading order.
+A quote must stand word for word at its place in the passage; where a writer may use other words, the passage must
+support them (bot/support.py). A repeated quote keeps its number; numbers follow reading order.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from bot.support import support
 from bot.types import Citation, Draft, Grounding, Quote, Statement, Status
-from knowledge.sentences import plain
+from knowledge.sentences import plain, without_markers
 from knowledge.types import Document, Source
 
 
@@ -32,7 +34,7 @@ class Grounder:
                 yield Statement(draft.text, draft.block), None
                 continue
             self.claims += 1
-            if not is_verbatim(draft.text, draft.quote, self.documents[draft.quote.passage.chunk.doc]):
+            if not is_supported(draft, draft.quote, self.documents[draft.quote.passage.chunk.doc]):
                 continue
             self.supported += 1
             known = self._known(draft.quote)
@@ -71,13 +73,16 @@ class Grounder:
         return citation
 
 
-def is_verbatim(text: str, quote: Quote, document: Document) -> bool:
-    """Whether the quoted sentence stands at its place in the document, inside its passage, and the text says its
-    words and no others."""
+def is_supported(draft: Draft, quote: Quote, document: Document) -> bool:
+    """Whether the quoted sentence stands at its place in the document, inside its passage, and the draft says its
+    words and no others, or, where it may reword, what the passage says."""
     chunk, sentence = quote.passage.chunk, quote.sentence
     inside = chunk.start <= sentence.start < sentence.end <= chunk.end
     there = document.text[sentence.start : sentence.end]
-    return inside and there == sentence.text and text == plain(sentence.text)
+    if not inside or there != sentence.text:
+        return False
+    reworded = draft.reworded and support(draft.text, plain(without_markers(chunk.text))).holds
+    return draft.text == plain(sentence.text) or reworded
 
 
 def _sources(document: Document, keys: Iterable[str]) -> tuple[Source, ...]:

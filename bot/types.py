@@ -128,12 +128,16 @@ class Quote:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a writer hands on: a statement before it was checked, with the sentence it quotes, if any."""
+    """What a writer hands on: a statement before it was checked, with the sentence it rests on, if any.
+
+    Unless it is `reworded`, its text must be that sentence, word for word.
+    """
 
     text: str
     block: Block
     quote: Quote | None = None
     said: str = ""
+    reworded: bool = False
 
 
 @dataclass(frozen=True)
