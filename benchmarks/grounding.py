@@ -83,9 +83,7 @@ def _separation(rows: Sequence[tuple[str, str, bool]]) -> dict[str, Any]:
         "token share": round(float(balanced_accuracy_score(labels, [t >= TOKEN_CUT for t in tokens])), 4),
     }
     for name in auroc:
-        print(
-            f"BEGIN, {len(rows)} responses: {name:<12} AUROC {auroc[name]:.3f}, balanced accuracy {balanced[name]:.3f}"
-        )
+        print(f"BEGIN, {len(rows)} responses: {name:<12} AUROC {auroc[name]:.3f}, balanced {balanced[name]:.3f}")
     return {"auroc": auroc, "balanced_accuracy": balanced}
 
 
@@ -115,9 +113,7 @@ def _caught(name: str, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     held = [pair for pair in pairs if support(*pair).holds]
     rows = []
     for kind, turn in kinds.items():
-        turned = [
-            (t, passage) for said, passage in pairs if support(said, passage).holds and (t := turn(said, chance))
-        ]
+        turned = [(t, passage) for said, passage in held if (t := turn(said, chance))]
         caught = sum(not support(t, passage).holds for t, passage in turned)
         rows.append({"sentences": name, "perturbation": kind, "caught": caught, "of": len(turned)})
         if turned:
