@@ -20,6 +20,7 @@ from ui import render
 
 log = logging.getLogger(__name__)
 MAX_TURNS = 200
+_HOW_TO_ASK = 'Send {"question": "…", "history": [], "stream": false} as JSON.'
 
 
 class Turn(BaseModel):
@@ -71,6 +72,11 @@ def routes(consultant: Consultant) -> APIRouter:
         answer = await run_in_threadpool(consultant.ask, body.question, history)
         return JSONResponse(render.to_json(answer))
 
+    # The page is mounted at / and would answer these with a 404.
+    @router.api_route("/api/ask", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+    def not_asked() -> JSONResponse:
+        return JSONResponse({"error": f"Questions are sent by POST. {_HOW_TO_ASK}"}, 405, headers={"Allow": "POST"})
+
     return router
 
 
@@ -94,7 +100,7 @@ async def on_bad_body(_: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
     return JSONResponse(
-        {"error": f'{where}: {first["msg"]}. Send {{"question": "…", "history": [], "stream": false}} as JSON.'},
+        {"error": f"{where}: {first['msg']}. {_HOW_TO_ASK}"},
         status_code=422,
     )
 

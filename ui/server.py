@@ -6,13 +6,15 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot import assemble
 from bot.consultant import Consultant
@@ -46,7 +48,11 @@ QUEUE_SIZE = 64
 CONCURRENCY = 4
 
 
-def application(consultant: Consultant) -> FastAPI:
+# Anybody can send these; Gradio would write the host that they name into the page.
+_FORWARDED = (b"forwarded", b"x-forwarded-")
+
+
+def application(consultant: Consultant) -> ASGIApp:
     """The API and, at `/`, the page."""
     import gradio as gr
 
@@ -59,7 +65,6 @@ def application(consultant: Consultant) -> FastAPI:
         yield
 
     app = FastAPI(title="Consultant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=warmed)
-    app.middleware("http")(_with_headers)
     # No other origin may read answers; Gradio would otherwise echo any origin with credentials.
     app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
     app.include_router(api.routes(consultant))
@@ -68,7 +73,7 @@ def application(consultant: Consultant) -> FastAPI:
     app.add_exception_handler(RequestValidationError, api.on_bad_body)
     app.add_exception_handler(Exception, api.on_unknown_error)
     page = chat.build(consultant).queue(max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False)
-    served: FastAPI = gr.mount_gradio_app(
+    served = gr.mount_gradio_app(
         app,
         page,
         path="/",
@@ -83,7 +88,25 @@ def application(consultant: Consultant) -> FastAPI:
         enable_monitoring=False,
         favicon_path=None,
     )
-    return served
+    return guarded(served)
+
+
+def guarded(app: ASGIApp) -> ASGIApp:
+    """The app with our headers on every response, also on those that no middleware inside it sees, and without the
+    headers by which a visitor could tell it where it is."""
+
+    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        if scope["type"] == "http":
+            kept = [(name, value) for name, value in scope["headers"] if not name.startswith(_FORWARDED)]
+            scope = {**scope, "headers": kept}
+        await app(scope, receive, send_with_headers)
+
+    return guard
 
 
 def run(settings: Settings, *, browser: bool) -> None:
@@ -135,10 +158,3 @@ def _warm(consultant: Consultant) -> None:
         consultant.ask("What is prompt engineering?")
     except (ConsultantError, KnowledgeError) as error:
         print(f"consultant: {error}", file=sys.stderr, flush=True)
-
-
-async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
-    for name, value in HEADERS.items():
-        response.headers[name] = value
-    return response

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.consultant import Consultant
 from ui import server
@@ -23,7 +23,7 @@ from ui import server
 FOREIGN = ["https://evil.example", "http://localhost:3000", "null"]
 
 
-async def built(consultant: Consultant) -> FastAPI:
+async def built(consultant: Consultant) -> ASGIApp:
     """Outside a running event loop Gradio makes one for each of its locks and leaves it open."""
     return server.application(consultant)
 
@@ -52,10 +52,35 @@ def process(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
             started.kill()
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/config", "/theme.css", "/no-such-page"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/config", "/theme.css", "/openapi.json", "/no-such-page"])
 def test_every_page_carries_the_security_headers(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     assert {name: headers.get(name) for name in server.HEADERS} == server.HEADERS
+
+
+def test_a_failure_carries_the_security_headers() -> None:
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    transport = httpx.ASGITransport(server.guarded(failing))
+    with asyncio.Runner() as runner:
+        answer = runner.run(httpx.AsyncClient(transport=transport, base_url="http://here").get("/"))
+    assert {name: answer.headers.get(name) for name in server.HEADERS} == server.HEADERS
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Forwarded-Server", "Forwarded"])
+def test_a_visitor_cannot_tell_the_page_its_address(client: httpx.Client, name: str) -> None:
+    value = "host=evil.example" if name == "Forwarded" else "evil.example"
+    for path in ("/", "/config"):
+        assert "evil.example" not in client.get(path, headers={name: value}).text
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_a_question_by_another_method_is_told_how_to_ask(client: httpx.Client, method: str) -> None:
+    answer = client.request(method, "/api/ask")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert "sent by POST" in answer.json()["error"]
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
