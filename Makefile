@@ -38,6 +38,7 @@ $(VENV)/.made:
 
 # torch first: what depends on it would otherwise choose its build.
 $(VENV)/.installed: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing the packages, some gigabytes; this takes a few minutes, once."
 	$(BIN)/pip install --quiet torch
 	$(BIN)/pip install --quiet --editable .
 	@touch $@

@@ -7,7 +7,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -121,7 +121,9 @@ def run(settings: Settings, *, browser: bool) -> None:
         address,
         browser,
     )
-    server.run(sockets=[listening])
+    # uvicorn shuts down in order, then raises the signal again; stopping a server is no failure.
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -165,3 +166,12 @@ def test_without_an_index_nothing_is_served(tmp_path: Path) -> None:
     assert (started.returncode, out) == (1, "")
     assert said.count("\n") == 1
     assert "consultant ingest" in said
+
+
+def test_ctrl_c_ends_the_server_quietly(corpus_home: Path) -> None:
+    with process(corpus_home) as started:
+        assert started.stderr is not None
+        assert "Consultant is at" in started.stderr.readline()
+        started.send_signal(signal.SIGINT)
+        out, said = started.communicate(timeout=60)
+    assert (started.returncode, out, said) == (0, "", "")
