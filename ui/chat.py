@@ -30,11 +30,19 @@ STARTERS = {
     "second, about two million a month.",
     "How many examples?": "How many examples do I need to fine-tune?",
 }
-CSS = (Path(__file__).parent / "static" / "chat.css").read_text(encoding="utf-8")
+STATIC = Path(__file__).parent / "static"
+CSS = (STATIC / "chat.css").read_text(encoding="utf-8")
+HEAD = f"<script>{(STATIC / 'chat.js').read_text(encoding='utf-8')}</script>"
 # The panel below an answer is a message of its own; its title tells it from the answer.
 _PANEL = "panel"
 
+SEND, STOP = "Send", "Stop"
+_READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)
+_ANSWERING: dict[str, Any] = gr.update(submit_btn=False, stop_btn=STOP)
+
 Turn = dict[str, Any]
+# What an event changes: the box, and the conversation.
+Shown = tuple[Any, Any]
 
 
 def build(consultant: Consultant) -> gr.Blocks:
@@ -66,34 +74,46 @@ def build(consultant: Consultant) -> gr.Blocks:
             lines=1,
             max_lines=8,
             autofocus=True,
-            submit_btn=True,
+            submit_btn=SEND,
             stop_btn=False,
         )
         new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
 
-        def respond(turns: list[Turn]) -> Iterator[list[Turn]]:
-            yield from _respond(consultant, turns)
+        def asked(text: str, turns: list[Turn]) -> Iterator[Shown]:
+            yield from _asked(consultant, text, turns)
+
+        def starter(turns: list[Turn], chosen: gr.SelectData) -> Iterator[Shown]:
+            yield from _answered(consultant, [*turns, _asks(str(chosen.value["text"]))])
+
+        def replied(turns: list[Turn], chosen: gr.SelectData) -> Iterator[Shown]:
+            yield from _answered(consultant, [*turns, _asks(str(chosen.value))])
+
+        def retried(turns: list[Turn], chosen: gr.RetryData) -> Iterator[Shown]:
+            yield from _answered(consultant, _cut_for_retry(turns, chosen))
+
+        def edited(turns: list[Turn], chosen: gr.EditData) -> Iterator[Shown]:
+            yield from _answered(consultant, _cut_for_edit(turns, chosen))
 
         # A private event is wired to the page alone: it is no endpoint of an API.
         private: dict[str, Any] = {"api_visibility": "private"}
-        answering: dict[str, Any] = {"fn": respond, "inputs": chatbot, "outputs": chatbot, **private}
-        asked = box.submit(_add, [box, chatbot], [box, chatbot], queue=False, **private)
-        streams = [asked.then(_show_stop, None, box, queue=False, **private).then(**answering)]
+        both = [box, chatbot]
+        # While an answer streams, another question is not taken from the box: it waits there.
+        streams: list[Any] = [box.submit(asked, both, both, trigger_mode="once", **private)]
         for event, change in (
-            (chatbot.example_select, _add_starter),
-            (chatbot.option_select, _add_reply),
-            (chatbot.retry, _cut_for_retry),
-            (chatbot.edit, _cut_for_edit),
+            (chatbot.example_select, starter),
+            (chatbot.option_select, replied),
+            (chatbot.retry, retried),
+            (chatbot.edit, edited),
         ):
-            cut = event(change, chatbot, chatbot, queue=False, **private)
-            streams.append(cut.then(_show_stop, None, box, queue=False, **private).then(**answering))
+            streams.append(event(change, chatbot, both, cancels=list(streams), **private))
+        # Also runs once a stopped answer has really ended; before that another question would not be taken.
         for stream in streams:
-            stream.then(_show_submit, None, box, queue=False, **private)
-        box.stop(_show_submit, None, box, cancels=streams, queue=False, **private)
+            stream.then(lambda: _READY, None, box, queue=False, **private)
+        box.stop(None, None, None, cancels=streams, **private)
         chatbot.undo(_undo, chatbot, [chatbot, box], queue=False, **private)
         gr.on(
             [new.click, chatbot.clear],
-            lambda: ([], gr.update(value="", submit_btn=True, stop_btn=False)),
+            lambda: ([], {**_READY, "value": ""}),
             None,
             [chatbot, box],
             cancels=streams,
@@ -109,6 +129,19 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(
         primary_hue="teal", neutral_hue="slate", font=system, font_mono=["ui-monospace", "Menlo", "monospace"]
     )
+
+
+def _asked(consultant: Consultant, text: str, turns: list[Turn]) -> Iterator[Shown]:
+    """Put the person's message at the end and answer it; an empty box changes nothing."""
+    if clean(text or ""):
+        yield from _answered(consultant, [*turns, _asks(text)], value="")
+
+
+def _answered(consultant: Consultant, turns: list[Turn], **box: Any) -> Iterator[Shown]:
+    """The conversation as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
+    yield {**_ANSWERING, **box}, turns
+    for grown in _respond(consultant, turns):
+        yield gr.skip(), grown
 
 
 def _respond(consultant: Consultant, turns: list[Turn]) -> Iterator[list[Turn]]:
@@ -134,21 +167,6 @@ def _respond(consultant: Consultant, turns: list[Turn]) -> Iterator[list[Turn]]:
         yield [*turns, _says(f"Something went wrong here. Tell the operator the error id {logged(error)}.")]
 
 
-def _add(text: str, turns: list[Turn]) -> tuple[str, list[Turn]]:
-    """Put the person's message at the end; an empty box changes nothing."""
-    if not clean(text or ""):
-        return text, turns
-    return "", [*turns, _asks(text)]
-
-
-def _add_starter(turns: list[Turn], chosen: gr.SelectData) -> list[Turn]:
-    return [*turns, _asks(str(chosen.value["text"]))]
-
-
-def _add_reply(turns: list[Turn], chosen: gr.SelectData) -> list[Turn]:
-    return [*turns, _asks(str(chosen.value))]
-
-
 def _cut_for_retry(turns: list[Turn], chosen: gr.RetryData) -> list[Turn]:
     return turns[: int(chosen.index) + 1]  # type: ignore[arg-type]
 
@@ -162,14 +180,6 @@ def _undo(turns: list[Turn], chosen: gr.UndoData) -> tuple[list[Turn], str]:
     """Take back the last message into the box."""
     index = int(chosen.index)  # type: ignore[arg-type]
     return turns[:index], render.unescape_markdown(_text(turns[index]))
-
-
-def _show_stop() -> Any:
-    return gr.update(submit_btn=False, stop_btn=True)
-
-
-def _show_submit() -> Any:
-    return gr.update(submit_btn=True, stop_btn=False)
 
 
 def _asks(text: str) -> Turn:

@@ -80,6 +80,7 @@ def application(consultant: Consultant) -> ASGIApp:
         root_path="",
         theme=chat.theme(),
         css=chat.CSS,
+        head=chat.HEAD,
         footer_links=[],
         show_error=False,
         max_file_size="1kb",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,31 @@ PATIENCE = 90_000  # milliseconds; a shared machine is slow at times
 Opener = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def address(corpus_home: Path) -> Iterator[str]:
-    """Where `consultant serve` says it is; its log must hold no traceback in the end."""
-    command = [sys.executable, "-m", "ui.cli", "serve", "--port", "0"]
-    settings = os.environ | {"CONSULTANT_HOME": str(corpus_home)}
-    with subprocess.Popen(command, env=settings, stderr=subprocess.PIPE, text=True) as serving:
-        assert serving.stderr is not None
-        said = serving.stderr.readline()
+@contextmanager
+def serving(*command: str) -> Iterator[str]:
+    """Where a server says it is; its log must hold no traceback in the end."""
+    with subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
         assert found, said
         yield found[0]
-        serving.kill()
-        assert "Traceback" not in serving.stderr.read()
+        process.kill()
+        assert "Traceback" not in process.stderr.read()
+
+
+@pytest.fixture(scope="module")
+def address(corpus_home: Path) -> Iterator[str]:
+    """The address of `consultant serve`."""
+    with serving("ui.cli", "serve", "--port", "0", "--home", str(corpus_home)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def slow_address(corpus_home: Path) -> Iterator[str]:
+    """The address of a server whose answers take their time."""
+    with serving("tests.browser.slow_server", str(corpus_home)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

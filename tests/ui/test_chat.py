@@ -24,7 +24,7 @@ Turn = dict[str, Any]
 
 def asks(text: str) -> Turn:
     """The person's turn as the page sends it."""
-    _, [turn] = chat._add(text, [])
+    turn = chat._asks(text)
     return {"role": "user", "content": [{"type": "text", "text": turn["content"]}]}
 
 
@@ -102,8 +102,7 @@ def test_what_the_person_writes_is_never_taken_for_a_panel(consultant: Consultan
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u200b"], ids=["nothing", "spaces", "lines", "zero width"])
 def test_an_empty_box_changes_nothing(consultant: Consultant, text: str) -> None:
-    turns = [asks("What is LoRA?")]
-    assert chat._add(text, turns)[1] == turns
+    assert list(chat._asked(consultant, text, [asks("What is LoRA?")])) == []
 
 
 def test_nobody_asked_nobody_answers(consultant: Consultant) -> None:
@@ -155,3 +154,10 @@ def test_no_event_of_the_page_is_an_endpoint(consultant: Consultant) -> None:
     page = asyncio.run(built(consultant))
     assert len(page.fns) >= 10
     assert page.get_api_info() == {"named_endpoints": {}, "unnamed_endpoints": {}}
+
+
+def test_what_is_typed_while_the_answer_comes_is_left_alone(consultant: Consultant) -> None:
+    shown = list(chat._asked(consultant, "What is LoRA?", []))
+    assert shown[0][0]["value"] == ""
+    assert len(shown) > 2
+    assert all(box == gr.skip() for box, _ in shown[1:])

@@ -1,0 +1,116 @@
+"""A conversation taken in hand: stopped, asked into, edited, copied, answered by a quick reply, all by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PATIENCE, Opener
+
+pytestmark = pytest.mark.browser
+
+PROJECT = "We have no labelled data and two weeks. Should we fine-tune?"
+VAGUE = "We want to sort our mails automatically. Should we fine-tune?"
+ANSWERED = "#chat .panel .status"
+BOX = "#question textarea"
+
+
+@pytest.fixture
+def slow(slow_address: str, open_page: Opener) -> Page:
+    """The page of a new visitor at the slow server."""
+    return open_page(slow_address, viewport={"width": 1000, "height": 900})
+
+
+def ask(page: Page, text: str) -> None:
+    page.fill(BOX, text)
+    page.keyboard.press("Enter")
+
+
+def answered(page: Page, times: int = 1) -> None:
+    expect(page.locator(ANSWERED)).to_have_count(times, timeout=PATIENCE)
+
+
+def clipboard(page: Page) -> str:
+    page.wait_for_timeout(300)
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_a_question_asked_while_an_answer_streams_waits_in_the_box(slow: Page) -> None:
+    ask(slow, PROJECT)
+    expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
+    ask(slow, "What is LoRA?")
+    answered(slow)
+    expect(slow.locator(BOX)).to_have_value("What is LoRA?")
+    slow.get_by_role("button", name="Send").click()
+    answered(slow, 2)
+
+
+def test_what_was_stopped_stays_and_the_next_question_is_answered(slow: Page) -> None:
+    ask(slow, PROJECT)
+    expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
+    slow.get_by_role("button", name="Stop").click()
+    expect(slow.get_by_role("button", name="Send")).to_be_visible()
+    ask(slow, "What is LoRA?")
+    answered(slow)
+    said = slow.inner_text("#chat")
+    assert "You said" in said
+    assert "low-rank adaptation" in said
+
+
+def test_a_new_conversation_ends_the_answer_that_streams(slow: Page) -> None:
+    ask(slow, PROJECT)
+    expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
+    slow.click("#new")
+    slow.wait_for_timeout(1500)
+    assert slow.locator("#chat .message").count() == 0
+    expect(slow.get_by_role("button", name="Send")).to_be_visible()
+
+
+def test_an_edited_message_is_answered_anew_and_shows_its_own_words(page: Page) -> None:
+    typed = "What is *LoRA* <b>really</b>? It's #1."
+    ask(page, typed)
+    answered(page)
+    page.get_by_label("Edit").first.click()
+    box = page.locator("#chat textarea")
+    expect(box).to_have_value(typed)
+    box.fill("What is few-shot prompting?")
+    page.get_by_label("Submit").click()
+    expect(page.locator("#chat")).not_to_contain_text("really", timeout=PATIENCE)
+    answered(page)
+    expect(page.locator("#chat")).to_contain_text("few-shot prompting")
+
+
+def test_a_copied_answer_is_words_with_its_sources(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page, PROJECT)
+    answered(page)
+    page.get_by_label("Copy message").last.click()
+    copied = clipboard(page)
+    assert copied.startswith("Start with prompt engineering")
+    assert "\n\nSources\n[1] " in copied
+    assert copied.count("Sources") == 1
+    assert not [sign for sign in ("\\", "<div", "**") if sign in copied]
+    page.get_by_label("Copy conversation").click()
+    assert clipboard(page).startswith(PROJECT)
+
+
+def test_a_quick_reply_is_answered(page: Page) -> None:
+    ask(page, VAGUE)
+    answered(page)
+    reply = page.locator("#chat button.option").first
+    words = reply.inner_text()
+    reply.click()
+    answered(page, 2)
+    expect(page.locator("#chat .user").last).to_contain_text(words)
+
+
+def test_the_page_works_by_keyboard_alone(page: Page) -> None:
+    page.locator(BOX).focus()
+    page.keyboard.type("What is LoRA?")
+    page.keyboard.press("Enter")
+    answered(page)
+    names = page.evaluate(
+        "[...document.querySelectorAll('button')].map(b => (b.getAttribute('aria-label') || b.innerText).trim())"
+    )
+    assert len(names) > 3
+    assert all(names)

@@ -1,0 +1,50 @@
+// Gradio copies and edits a message as the Markdown it was sent as. A person expects the words they see: these two
+// handlers run before Gradio's own.
+(() => {
+  const escapes = /\\([\\`*_{}\[\]<>#|~$&!@.:)\-+=])/g;
+
+  // What stands between this row of buttons and the one before it is one turn.
+  function turn(buttons) {
+    const rows = [];
+    for (let row = buttons.previousElementSibling; row && !row.matches(".message-buttons"); row = row.previousElementSibling)
+      rows.unshift(row);
+    return rows.flatMap(bubbles);
+  }
+
+  // Messages that follow each other without a change of speaker stand in one bubble around theirs.
+  function bubbles(part) {
+    return [...part.querySelectorAll(".message")].filter((bubble) => !bubble.querySelector(".message"));
+  }
+
+  // The words that were said and, from the panel below an answer, a line for each source.
+  function words(messages) {
+    return messages.map((bubble) => {
+      if (!bubble.querySelector(".panel")) return bubble.innerText.trim();
+      const sources = [...bubble.querySelectorAll(".passage")].map((passage) =>
+        [passage.querySelector("h4"), ...passage.querySelectorAll(".studies a")]
+          .map((part) => part.textContent.trim() + (part.href ? " " + part.href : "")).join("\n    "));
+      return sources.length ? "Sources\n" + sources.join("\n") : "";
+    }).filter(Boolean).join("\n\n");
+  }
+
+  addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    const name = button && (button.getAttribute("aria-label") || button.title);
+    if (name === "Copy message" || name === "Copy conversation") {
+      const whole = name === "Copy conversation";
+      event.stopImmediatePropagation();
+      const messages = whole ? bubbles(document.getElementById("chat")) : turn(button.closest(".message-buttons"));
+      navigator.clipboard.writeText(words(messages)).then(() => {
+        button.title = "Copied";
+        setTimeout(() => { button.title = name; }, 2000);
+      });
+    } else if (name === "Edit") {
+      requestAnimationFrame(() => requestAnimationFrame(() => {
+        const box = document.querySelector("#chat textarea");
+        if (!box) return;
+        box.value = box.value.replace(/\n\n/g, "\n").replace(escapes, "$1");
+        box.dispatchEvent(new Event("input", { bubbles: true }));
+      }));
+    }
+  }, true);
+})();
