@@ -114,3 +114,14 @@ def test_the_page_works_by_keyboard_alone(page: Page) -> None:
     )
     assert len(names) > 3
     assert all(names)
+
+
+def test_the_box_stays_in_sight_and_a_new_question_is_brought_to_the_top(page: Page) -> None:
+    ask(page, PROJECT)
+    answered(page)
+    ask(page, PROJECT.replace("two weeks", "a week"))
+    answered(page, 2)
+    expect(page.locator(BOX)).to_be_in_viewport()
+    page.wait_for_timeout(500)
+    top = page.evaluate("[...document.querySelectorAll('#chat .user-row')].at(-1).getBoundingClientRect().top")
+    assert 0 <= top < 100

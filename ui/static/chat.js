@@ -1,5 +1,5 @@
-// Gradio copies and edits a message as the Markdown it was sent as. A person expects the words they see: these two
-// handlers run before Gradio's own.
+// Gradio copies and edits a message as the Markdown it was sent as, while a person expects the words they see: the
+// click handler runs before Gradio's own.
 (() => {
   const escapes = /\\([\\`*_{}\[\]<>#|~$&!@.:)\-+=])/g;
 
@@ -47,4 +47,18 @@
       }));
     }
   }, true);
+
+  // The page grows with the conversation: a new message of the person is brought to the top as soon as its answer is
+  // long enough, unless they scroll themselves.
+  let seen = 0, following = false;
+  for (const own of ["wheel", "touchmove"]) addEventListener(own, () => { following = false; }, { passive: true });
+  new MutationObserver(() => {
+    const rows = document.querySelectorAll("#chat .user-row");
+    following = rows.length > seen || (following && rows.length > 0);
+    seen = rows.length;
+    if (!following) return;
+    const last = rows[rows.length - 1];
+    last.scrollIntoView({ block: "start" });
+    following = last.getBoundingClientRect().top > 24;
+  }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 })();
