@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, count, pairwise
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 from markdown_it import MarkdownIt
@@ -22,7 +21,7 @@ from knowledge.types import Chunk, Document, Sentence, Window
 CHUNK_CHARACTERS = 1100
 WINDOW_CHARACTERS = 400
 # Stamped on every index: raise it when chunks or windows of the same document would come out otherwise.
-CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/2"
+CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/3"
 HEADING_WINDOW = "@heading"
 
 
@@ -38,22 +37,22 @@ class Section:
 def chunks(document: Document, *, size: int = CHUNK_CHARACTERS) -> list[Chunk]:
     """Cut a document into chunks of at most `size` characters, never across a heading.
 
-    Ids are `document#heading`, with a number where a heading recurs or a section is long: they stay the same
-    when another section is edited.
+    Ids are `document#heading`, with `-2` for the second section of that name and `.2` for the second piece of a
+    long one: they stay the same when another section is edited.
     """
     found: list[Chunk] = []
-    seen: Counter[str] = Counter()
     taken: set[str] = set()
     for section in sections(document):
-        for start, end in _pieces(document.text, section.start, section.end, size):
-            name = f"{document.id}#{slug(section.heading)}"
-            chunk_id = name
-            while chunk_id in taken:
-                seen[name] += 1
-                chunk_id = f"{name}-{seen[name] + 1}"
-            taken.add(chunk_id)
+        name = _free(f"{document.id}#{slug(section.heading)}", taken)
+        taken.add(name)
+        for n, (start, end) in enumerate(_pieces(document.text, section.start, section.end, size), 1):
+            chunk_id = f"{name}.{n}" if n > 1 else name
             found.append(Chunk(chunk_id, document.id, section.heading, document.text[start:end], start, end))
     return found
+
+
+def _free(name: str, taken: set[str]) -> str:
+    return next(name for name in chain([name], (f"{name}-{n}" for n in count(2))) if name not in taken)
 
 
 def windows(chunk: Chunk, title: str, *, size: int = WINDOW_CHARACTERS) -> list[Window]:
@@ -148,23 +147,25 @@ def _pieces(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, i
     target = total / math.ceil(total / size)
     first = 0
     for n, (_, stop) in enumerate(spans):
-        if n + 1 == len(spans):
-            yield spans[first][0], after_markers(text, stop)
-        elif spans[n + 1][1] - spans[first][0] > size or stop - spans[first][0] >= target:
-            yield spans[first][0], after_markers(text, stop)
+        last = n + 1 == len(spans)
+        if last or spans[n + 1][1] - spans[first][0] > size or stop - spans[first][0] >= target:
+            yield spans[first][0], stop
             first = n + 1
 
 
 def _within(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    if end - start <= size:
-        yield start, end
+    """A sentence with the markers behind it; one that is too long is cut, and its last part keeps the markers."""
+    marked = after_markers(text, end)
+    if marked - start <= size:
+        yield start, marked
         return
     splitter = RecursiveCharacterTextSplitter(
-        chunk_size=size, chunk_overlap=0, keep_separator="end", add_start_index=True
+        chunk_size=max(size // 2, size - (marked - end)), chunk_overlap=0, keep_separator="end", add_start_index=True
     )
-    for piece in splitter.create_documents([text[start:end]]):
-        a = start + piece.metadata["start_index"]
-        yield a, a + len(piece.page_content)
+    parts = splitter.create_documents([text[start:end]])
+    for n, part in enumerate(parts, 1):
+        a = start + part.metadata["start_index"]
+        yield a, marked if n == len(parts) else a + len(part.page_content)
 
 
 def _fixed(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:

@@ -267,10 +267,13 @@ def _first_heading(markdown: str) -> str:
 
 
 def _plain_title(text: str) -> str:
-    """The longest of the first lines that stand alone: a title is longer than the kicker above it."""
-    lines = [line.strip() for line in text.split("\n")[:8]]
-    heads = [line for line in lines if 3 <= len(line.split()) <= 16 and line[-1] not in ".:;,"]
-    return max(heads, key=len, default="")
+    """The longest of the first lines that stand alone: a title is longer than the kicker above it, and a line of a
+    wrapped paragraph has another beside it."""
+    lines = ["", *(line.strip() for line in text.split("\n")[:9]), ""]
+    alone = [line for before, line, after in zip(lines, lines[1:], lines[2:], strict=False) if not before + after]
+    return max(
+        (line for line in alone if 3 <= len(line.split()) <= 16 and line[-1] not in ".:;,"), key=len, default=""
+    )
 
 
 def _html_to_markdown(html: str) -> tuple[str, str]:

@@ -16,12 +16,14 @@ down, hence the check in a child process before anybody serves it.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -294,6 +296,17 @@ def searchable(title: str, chunk: Chunk) -> str:
     return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}"
 
 
+def _writable(folder: Path) -> Path:
+    """The folder, or a copy of it that lives as long as this process where it may not be written: Chroma writes
+    when it opens an index, even to read it."""
+    if all(os.access(path, os.W_OK) for path in (folder, *folder.rglob("*"))):
+        return folder
+    copy = Path(tempfile.mkdtemp(prefix="consultant-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    # Without the permissions of the originals, which are what stands in the way.
+    return Path(shutil.copytree(folder, copy / folder.name, copy_function=shutil.copyfile))
+
+
 def _open_chroma(folder: Path, *, create: bool = False) -> tuple[Any, Collection]:
     import chromadb
 
@@ -301,7 +314,8 @@ def _open_chroma(folder: Path, *, create: bool = False) -> tuple[Any, Collection
         # Chroma would make an empty one.
         raise FileNotFoundError(folder / "chroma")
     client: Any = chromadb.PersistentClient(
-        path=str(folder / "chroma"), settings=chromadb.config.Settings(anonymized_telemetry=False)
+        path=str(folder / "chroma" if create else _writable(folder / "chroma")),
+        settings=chromadb.config.Settings(anonymized_telemetry=False),
     )
     try:
         if create:

@@ -94,10 +94,14 @@ def ingest(
         keep = None if rebuild else _open_current(home, embedder)
         try:
             roots = [*([corpus] if corpus else []), *paths]
+            known = keep.known() if keep else _known_of_current(home)
             if keep is None:
-                roots += [p for p in _paths_of_current(home) if p not in roots]
+                roots += [path for path in map(Path, known) if path.is_file() and path not in roots]
             plan = _plan(
-                [Path(os.path.normpath(root.absolute())) for root in roots], keep, read_signals() if corpus else None
+                [Path(os.path.normpath(root.absolute())) for root in roots],
+                keep,
+                known,
+                read_signals() if corpus else None,
             )
             if plan.empty:
                 return Report(plan.files)
@@ -123,29 +127,30 @@ def _open_current(home: Home, embedder: SentenceEmbedder) -> Store | None:
         return None
 
 
-def _paths_of_current(home: Home) -> list[Path]:
+def _known_of_current(home: Home) -> dict[str, Known]:
     """The files of a store whose vectors cannot be used any more: they are read and embedded anew."""
     try:
         with Store(home.current() / "store.sqlite", read_only=True) as store:
-            return [Path(path) for path in store.known() if Path(path).is_file()]
+            return store.known()
     # A store of another format, or a damaged one: what it held is unknown, so only what was asked for is built.
     except Exception:  # noqa: BLE001
-        return []
+        return {}
 
 
-def _plan(roots: Sequence[Path], keep: Store | None, book: SignalBook | None) -> _Plan:
-    """Compare the files with the store: what to embed, what to take out, and what to say of each."""
-    known = keep.known() if keep else {}
-    files: list[FileReport] = []
+def _plan(roots: Sequence[Path], keep: Store | None, known: dict[str, Known], book: SignalBook | None) -> _Plan:
+    """Compare the files with what is known: what to embed, what to take out, and what to say of each.
+
+    Without a store to `keep` every file is fresh, but it keeps the id that it is known by.
+    """
     fresh: list[Document] = []
-    found = _files(roots, known)
-    removed = [str(path) for path in found if str(path) in known and not path.exists()]
+    found, files = _files(roots, known)
+    removed = [str(path) for path in found if keep and str(path) in known and not path.exists()]
     files += [FileReport(path, "removed") for path in removed]
-    taken = {k.doc: path for path, k in known.items() if path not in removed}
+    taken = {k.doc: path for path, k in known.items() if path not in removed and Path(path).exists()}
     for path in found:
         if str(path) in removed:
             continue
-        before = known.get(str(path))
+        before = known.get(str(path)) if keep else None
         try:
             if path.suffix.lower() not in READERS and path not in roots:
                 files.append(FileReport(str(path), "skipped", f"{path.suffix or 'no suffix'} is not read"))
@@ -165,12 +170,22 @@ def _plan(roots: Sequence[Path], keep: Store | None, book: SignalBook | None) ->
     return _Plan(keep, tuple(fresh), tuple(removed), signals, tuple(files))
 
 
-def _files(roots: Iterable[Path], known: dict[str, Known]) -> list[Path]:
-    """Each root's files, those of the store that were below it included, once and in order."""
+def _files(roots: Iterable[Path], known: dict[str, Known]) -> tuple[list[Path], list[FileReport]]:
+    """Each root's files, those of the store that were below it included, once and in order; and the folders that
+    could not be listed, as failures."""
     found: dict[Path, None] = {}
+    failed: list[FileReport] = []
+
+    def unlisted(error: OSError) -> None:
+        failed.append(
+            FileReport(
+                str(error.filename), "failed", f"it cannot be listed ({error.strerror}); check its permissions"
+            )
+        )
+
     for root in roots:
         if root.is_dir():
-            for folder, names, leaves in os.walk(root):
+            for folder, names, leaves in os.walk(root, onerror=unlisted):
                 names[:] = sorted(n for n in names if not n.startswith("."))
                 for leaf in sorted(leaves):
                     if not leaf.startswith("."):
@@ -179,7 +194,7 @@ def _files(roots: Iterable[Path], known: dict[str, Known]) -> list[Path]:
             found[root] = None
         below = f"{root}{os.sep}"
         found |= {Path(path): None for path in known if path.startswith(below)}
-    return list(found)
+    return list(found), failed
 
 
 def _with_own_id(document: Document, read: Read, taken: dict[str, str]) -> Document:

@@ -18,7 +18,7 @@ from knowledge.types import Sentence
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _MARKER = re.compile(r"(?<!\s)\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
 _KEY = re.compile(r"@([\w-]+)")
-_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|(?P<number>\d{1,3})[.)])[ \t]+", re.MULTILINE)
 _INLINE = MarkdownIt("commonmark")
 _HEADING = re.compile(r"^#{1,6}[ \t].*$", re.MULTILINE)
 
@@ -42,7 +42,7 @@ def sentences(text: str, *, offset: int = 0) -> list[Sentence]:
                 continue
             a += len(block[a:b]) - len(block[a:b].lstrip())
             first, last = start + origin[a], start + origin[a + len(kept) - 1] + 1
-            keys = _KEY.findall(text[last : after_markers(text, last)])
+            keys = _KEY.findall(" ".join(_MARKER.findall(text[first : after_markers(text, last)])))
             found.append(Sentence(text[first:last], offset + first, offset + last, tuple(keys)))
     return found
 
@@ -68,11 +68,12 @@ def without_markers(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A sentence as it is read: inline markup and line breaks gone, no word changed.
+    """A sentence as it is read: inline markup, source markers and line breaks gone, no word changed.
 
-    >>> plain("Use **LoRA**\\nfirst.")
+    >>> plain("Use **LoRA** [@hu2021]\\nfirst.")
     'Use LoRA first.'
     """
+    text = without_markers(text)
     if re.search(r"[*_`\[\]<&\\]", text):
         tokens = _INLINE.parseInline(text)[0].children or []
         text = "".join(" " if token.type in ("softbreak", "hardbreak") else token.content for token in tokens)
@@ -91,18 +92,38 @@ def after_markers(text: str, end: int) -> int:
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
     """Paragraphs and list items, headings left out, as (start, end)."""
-    masked = _HEADING.sub(lambda m: " " * (len(m.group())), text)
+    heads = list(_headings(text))
     cuts = {0, len(text)}
-    for blank in re.finditer(r"\n[ \t]*\n", masked):
+    for blank in re.finditer(r"\n[ \t]*\n", text):
         cuts.add(blank.end())
-    for heading in _HEADING.finditer(text):
-        cuts.update((heading.start(), heading.end()))
-    bullets = {}
-    for bullet in _LIST_ITEM.finditer(masked):
-        cuts.add(bullet.start())
-        bullets[bullet.start()] = bullet.end()
-    ordered = sorted(cuts)
-    for start, end in pairwise(ordered):
+    for start, end in heads:
+        cuts.update((start, end))
+    bullets = dict(_list_items(text))
+    cuts.update(bullets)
+    for start, end in pairwise(sorted(cuts)):
         begin = bullets.get(start, start)
-        if masked[begin:end].strip():
+        if (start, end) not in heads and text[begin:end].strip():
             yield begin, end
+
+
+def _headings(text: str) -> Iterator[tuple[int, int]]:
+    """Lines that Markdown takes for a heading and that stand alone: what begins so inside a paragraph, a program or
+    a plain text is a comment or a number sign."""
+    for match in _HEADING.finditer(text):
+        before, after = text[: match.start()].rstrip(" \t"), text[match.end() :].lstrip(" \t")
+        if (not before or before.endswith("\n\n")) and (not after or after.startswith("\n\n")):
+            yield match.span()
+
+
+def _list_items(text: str) -> Iterator[tuple[int, int]]:
+    """(start of the line, start of its words) of each item of a list.
+
+    As in CommonMark, only an item numbered 1 interrupts a paragraph: "40." at the start of a wrapped line is none.
+    """
+    latest = -1
+    for match in _LIST_ITEM.finditer(text):
+        number = int(match["number"]) if match["number"] else None
+        opens = re.search(r"(?:\A|\n[ \t]*\n)\Z", text[: match.start()]) is not None
+        if number is None or opens or number in (1, latest, latest + 1):
+            yield match.span()
+            latest = -1 if number is None else number

@@ -257,3 +257,20 @@ def test_every_sentence_of_a_section_is_in_one_chunk() -> None:
     made = document(text)
     cut = [s.text for c in chunks(made) for s in chunk_sentences(c)]
     assert cut == [s.text for s in sentences(text)]
+
+
+def test_ids_stay_when_a_section_of_the_same_name_grows() -> None:
+    def ids(first: str) -> list[str]:
+        text = f"# T\n\n## Cost?\n\n{first}\n\n## Cost?\n\nThe second says little.\n"
+        return [c.id for c in chunks(Document("d", "T", text), size=60)]
+
+    assert ids("The first is short.") == ["d#cost", "d#cost-2"]
+    grown = ids("The first is not so short any more. It has a second sentence now. And it has a third.")
+    assert grown[0] == "d#cost"
+    assert grown[-1] == "d#cost-2"
+    assert "d#cost.2" in grown
+
+
+def test_markers_count_as_length_of_their_chunk() -> None:
+    text = "## H?\n\n" + " ".join(f"This is sentence number {n}. [@source{n}; @other{n}]" for n in range(20))
+    assert max(len(c.text) for c in chunks(Document("d", "T", text), size=200)) <= 200

@@ -476,3 +476,9 @@ def test_a_document_carries_its_path_and_the_digest_of_the_file(put: Put, pdf: b
 )
 def test_a_slug_is_safe_everywhere(name: str, made: str) -> None:
     assert slug(name) == made
+
+
+def test_a_wrapped_line_of_prose_is_no_title(put: Put) -> None:
+    prose = "We tell you here how returns work in our shop\nand what it costs you to send a parcel back to us.\n"
+    assert read_document(put("returns.txt", prose)).title == "returns"
+    assert read_document(put("b.txt", f"Returns in our shop\n\n{prose}")).title == "Returns in our shop"

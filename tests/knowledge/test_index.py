@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -375,3 +376,14 @@ def test_an_index_lives_in_a_folder_of_any_name(pristine: Path, tmp_path: Path, 
     shutil.copytree(pristine, home.path)
     assert Retriever(home, embedder).retrieve(["bananas"]).passages[0].chunk.doc == "bananas"
     verify_in_child(home.current())
+
+
+def test_an_index_that_may_not_be_written_is_served(corpus_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chroma writes when it opens an index. Root may write everything, so the refusal comes from a patched call."""
+    folder = Home(corpus_home).current()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    generation = Generation(folder)
+    assert generation.windows.count() == generation.manifest.windows
+    generation.close()
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before

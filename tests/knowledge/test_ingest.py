@@ -440,3 +440,39 @@ def test_every_ingest_reports_every_file_once(put: Put, run: Ingest) -> None:
     for report in (run(), run()):
         assert len({file.path for file in report.files}) == len(report.files) == 3
         assert all(Path(file.path).is_absolute() for file in report.files)
+
+
+def test_a_folder_that_cannot_be_listed_is_reported(
+    tmp_path: Path, home: Home, embedder: SentenceEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may list everything, so the refusal comes from a patched call."""
+    (tmp_path / "files" / "closed").mkdir(parents=True)
+    (tmp_path / "files" / "a.md").write_text("# A\n\nApples are sold in Kent.\n", encoding="utf-8")
+    listed = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    report = ingest([tmp_path / "files"], home, embedder, corpus=None)
+    assert [(Path(f.path).name, f.outcome) for f in report.files] == [("closed", "failed"), ("a.md", "added")]
+    assert "cannot be listed (Permission denied)" in report.files[0].reason
+    assert report.failed
+
+
+def test_a_rebuild_keeps_the_ids_of_files_of_one_name(tmp_path: Path, home: Home, embedder: SentenceEmbedder) -> None:
+    """The file that came later has the longer id, although its path comes first."""
+    for folder in ("b", "a"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "notes.md").write_text(f"# N\n\nThese are the notes of {folder}.\n", encoding="utf-8")
+        ingest([tmp_path / folder], home, embedder, corpus=None)
+    before = ids_by_path(home)
+    assert ingest([], home, embedder, corpus=None, rebuild=True).generation
+    assert ids_by_path(home) == before
+
+
+def ids_by_path(home: Home) -> dict[str, str]:
+    with Store(home.current() / "store.sqlite", read_only=True) as store:
+        return {path: known.doc for path, known in store.known().items()}

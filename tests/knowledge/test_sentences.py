@@ -131,3 +131,26 @@ def test_the_end_of_markers_is_found_only_right_after_the_sentence() -> None:
 )
 def test_plain_is_what_a_reader_sees(text: str, read: str) -> None:
     assert plain(text) == read
+
+
+def test_a_marker_in_mid_sentence_is_a_source_and_not_read() -> None:
+    [found] = sentences("LoRA [@hu2021] is cheap. [@x1]")
+    assert (found.text, found.keys) == ("LoRA [@hu2021] is cheap.", ("hu2021", "x1"))
+    assert plain(found.text) == "LoRA is cheap."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Run this:\n# a comment\nmake test", id="a comment in a program"),
+        pytest.param("We are number\n# 1 in the town.", id="a number sign in prose"),
+        pytest.param("The price is about\n40. Shipping is free.", id="a number at the start of a wrapped line"),
+    ],
+)
+def test_what_only_looks_like_markup_is_kept(text: str) -> None:
+    kept = "".join(sentence.text for sentence in sentences(text))
+    assert re.findall(r"\w+", kept) == re.findall(r"\w+", text)
+
+
+def test_a_list_goes_on_from_any_number_it_opened_with() -> None:
+    assert texts("Do this:\n\n3. Sweep.\n4. Mop.\n5. Dry.") == ["Do this:", "Sweep.", "Mop.", "Dry."]
