@@ -136,7 +136,7 @@ def test_a_repeated_quote_keeps_its_number_and_is_cited_once() -> None:
 def test_a_longer_quote_from_the_same_start_has_a_citation_of_its_own() -> None:
     end = NEVER.sentence.end
     both = Sentence(TEXT[TRAINS.sentence.start : end], TRAINS.sentence.start, end)
-    text = "It trains two small matrices. [@hu2021; @gone] It never trains 100 layers."
+    text = "It trains two small matrices. It never trains 100 layers."
     shown, grounder = check(
         Draft("It trains two small matrices.", "lead", TRAINS), Draft(text, "lead", Quote(WHAT, both))
     )
