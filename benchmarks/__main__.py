@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import abstaining, chunking, grounding, ingesting, latency, startup
+from benchmarks import abstaining, chunking, grounding, ingesting, latency, recognising, startup
 
 BENCHMARKS = {
     "abstaining": abstaining.run,
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "grounding": grounding.run,
     "ingesting": ingesting.run,
     "latency": latency.run,
+    "recognising": recognising.run,
     "startup": startup.run,
 }
 

@@ -1,24 +1,26 @@
 """Messages → ProjectBrief: what the person said of the project, each fact with the words it came from.
 
-A clause is recognised by its likeness to the example phrasings in knowledge/signals.yaml, and where it holds an
-amount, by the range the amount lies in.
+The recogniser scores every clause for every signal of knowledge/signals.yaml; of each slot the best one is kept.
 """
 
 from __future__ import annotations
 
-from bot.amounts import amounts
-from bot.queries import is_question
-from bot.types import Fact, ProjectBrief, Queries
-from knowledge.clauses import Clause
+import re
+from collections import defaultdict
+
+import numpy as np
+
+from bot.types import Fact, Origin, ProjectBrief, Queries
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
 
-# How well (score of the recogniser) a clause must mean a signal.
-RECOGNISED = 0.3
-# A second signal of another slot counts when it is this near to the best one.
-BESIDE = 0.08
+# What is less probable counts for nothing; what is less probable than SAID is inferred.
+LEAST, SAID = 0.05, 0.3
 # Slots of which several signals may hold at once: a project may have several tasks, and several things tried.
-MANY = {"task": 3, "tried": 2, "feedback": 2, "parts": 1}
+MANY = {"task": 3, "tried": 2, "feedback": 2}
+_HYPOTHESIS = re.compile(
+    r"(?:(?:and|but|so)\s+)?(?:what if|suppose|imagine|assuming|if (?:we|i|they) (?:had|could|would|got))\b", re.I
+)
 
 
 def read_brief(
@@ -28,23 +30,18 @@ def read_brief(
     recogniser: Recogniser,
     earlier: ProjectBrief,
     asked: Slot | None = None,
+    *,
+    latest: bool = True,
 ) -> ProjectBrief:
     """The brief after one more message: what it says replaces what was said of the same slot before.
 
     `asked` is the slot that the turn before asked for, `vectors` has a row for each clause, `recogniser` knows the
-    book's example phrasings.
+    book's signals. A hypothesis ("what if we had labels?") counts in the `latest` message and is then forgotten.
     """
-    said = quick_reply(queries.message, asked, book) or [
-        fact
-        for clause, vector in zip(queries.clauses, vectors, strict=True)
-        for fact in _facts(clause, vector, book, recogniser)
-    ]
-    said.sort(key=lambda fact: -fact.likeness)
-    kept: list[Fact] = []
-    for fact in said:
-        same = [k for k in kept if k.slot == fact.slot]
-        if len(same) < MANY.get(fact.slot, 1) and all(k.signal != fact.signal for k in same):
-            kept.append(fact)
+    said = quick_reply(queries.message, asked, book) or _facts(queries, vectors, book, recogniser, latest=latest)
+    before = {fact.slot: fact for fact in earlier.facts}
+    # What is only inferred does not overrule what was said.
+    kept = [f for f in said if f.origin == "said" or before.get(f.slot, f).origin != "said"]
     replaced = {fact.slot for fact in kept}
     facts = [fact for fact in earlier.facts if fact.slot not in replaced] + kept
     order = {name: i for i, name in enumerate(book.slots)}
@@ -65,19 +62,29 @@ def quick_reply(message: str, asked: Slot | None, book: SignalBook) -> list[Fact
     return []
 
 
-def _facts(clause: Clause, vector: Vector, book: SignalBook, recogniser: Recogniser) -> list[Fact]:
-    measured = {}
-    for amount in amounts(clause.text):
-        signal = book.of_unit(amount.unit, amount.value)
-        if signal:
-            measured[signal.slot] = Fact(signal.slot, signal.id, signal.means, clause.text, "said", 1.0)
-    if is_question(clause.text) and len(clause.text.split()) < 6:
-        return list(measured.values())
-    found = recogniser.scores(clause.text, vector)
-    best = max(found.values())
-    facts = dict(measured)
-    for signal_id, near in sorted(found.items(), key=lambda pair: -pair[1]):
-        slot = book.signals[signal_id].slot
-        if near >= max(RECOGNISED, best - BESIDE) and slot not in facts:
-            facts[slot] = Fact(slot, signal_id, book.signals[signal_id].means, clause.text, "said", near)
-    return list(facts.values())
+def _facts(
+    queries: Queries, vectors: Vector, book: SignalBook, recogniser: Recogniser, *, latest: bool
+) -> list[Fact]:
+    """The most probable signals of each slot, each with the clause that means it most."""
+    clauses = [
+        (clause, vector)
+        for clause, vector in zip(queries.clauses, vectors, strict=True)
+        if latest or not _HYPOTHESIS.match(clause.text)
+    ]
+    if not clauses:
+        return []
+    scores = recogniser.scores([clause.text for clause, _ in clauses], np.stack([vector for _, vector in clauses]))
+    by_slot: defaultdict[str, list[Fact]] = defaultdict(list)
+    best = scores.argmax(axis=0)
+    for column in np.argsort(-scores.max(axis=0), kind="stable"):
+        likeness = float(scores[best[column], column])
+        if likeness < LEAST:
+            break
+        signal = book.signals[recogniser.signals[column]]
+        if len(by_slot[signal.slot]) < MANY.get(signal.slot, 1):
+            clause = clauses[best[column]][0]
+            origin: Origin = "said" if likeness >= SAID else "inferred"
+            by_slot[signal.slot].append(
+                Fact(signal.slot, signal.id, signal.means, clause.text, origin, round(likeness, 4))
+            )
+    return [fact for facts in by_slot.values() for fact in facts]

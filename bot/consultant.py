@@ -161,8 +161,9 @@ class Consultant:
         recogniser = self.retriever.generation().recogniser
         if queries.kind == "small-talk" or not recogniser.signals:
             return brief
-        for earlier, asked in [*self._earlier(history), (queries, self._asked(history))]:
-            brief = read_brief(earlier, self._vectors(earlier)[1:], self.book, recogniser, brief, asked)
+        for said, asked in [*self._earlier(history), (queries, self._asked(history))]:
+            vectors = self._vectors(said)[1:]
+            brief = read_brief(said, vectors, self.book, recogniser, brief, asked, latest=said is queries)
         return brief
 
     def _earlier(self, history: Sequence[Message]) -> Iterator[tuple[Queries, Slot | None]]:
@@ -185,13 +186,13 @@ class Consultant:
         if queries.kind == "small-talk":
             return self.retriever.retrieve([], np.zeros((0, 1), dtype=np.float32))
         texts, weights = [queries.message], [1.0]
-        vectors = self._vectors(queries)
+        vectors = self._vectors(queries)[: 1 + len(queries.looked_up)]
         if queries.context:
             texts.append(f"{queries.context}\n{queries.message}")
             weights = [ALONE_WEIGHT, 1.0]
             vectors = np.concatenate([vectors[:1], self.retriever.embedder.embed(texts[1:]), vectors[1:]])
-        texts += [c.text for c in queries.clauses]
-        weights += [CLAUSE_WEIGHT] * len(queries.clauses)
+        texts += [c.text for c in queries.looked_up]
+        weights += [CLAUSE_WEIGHT] * len(queries.looked_up)
         return self.retriever.retrieve(texts, vectors, weights=weights)
 
 

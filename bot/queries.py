@@ -11,7 +11,7 @@ from bot.types import Kind, Message, Queries
 from knowledge.clauses import Clause, clauses
 
 MAX_CHARACTERS = 8000
-MAX_CLAUSES = 10
+MAX_CLAUSES = 40
 # A follow-up leans on the turn before it: it is short, or points back with a word.
 _FOLLOW_UP_WORDS = 9
 _POINTS_BACK = re.compile(

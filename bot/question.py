@@ -8,12 +8,16 @@ from knowledge.signals import SignalBook, Slot
 
 # Ask when at least this share of a slot's answers would change the verdict.
 WORTH_ASKING = 0.4
+# A verdict that is this probable stands without a question.
+SURE = 0.8
 # What a person cannot be asked to begin with, or what decides nothing.
 NEVER = frozenset({"wish", "context", "parts", "goal", "tried"})
 
 
 def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | None:
     """The best question, or None when no answer would change enough."""
+    if verdict.approach != "ask-first" and verdict.confidence >= SURE:
+        return None
     known = {fact.slot for fact in brief.facts}
     open_slots = [slot for slot in book.slots.values() if slot.name not in known | NEVER and slot.options]
     if not open_slots:

@@ -88,6 +88,11 @@ class Queries:
     context: str = ""
     clauses: tuple[Clause, ...] = ()
 
+    @property
+    def looked_up(self) -> tuple[Clause, ...]:
+        """The clauses that are searched for too; a long message has said what it is about by then."""
+        return self.clauses[:10]
+
 
 @dataclass(frozen=True)
 class Citation:

@@ -9,15 +9,8 @@ from dataclasses import replace
 from bot.types import Approach, Fact, ProjectBrief, Verdict, VerdictReason
 from knowledge.signals import APPROACHES, SignalBook
 
-# A second signal of one slot adds less: it mostly says the same again.
-AGAIN = 0.6
-# A fact that was hardly recognised counts little: from DOUBTFUL likeness up to CERTAIN its weight grows to 1.
-DOUBTFUL, CERTAIN, LEAST = 0.15, 0.65, 0.2
-# Below this the best approach is not far enough from nothing to be advised.
-ENOUGH = 1.5
-# A second approach makes a hybrid when it is this strong, and this near to the first.
-SECOND, SECOND_SHARE = 2.0, 0.6
-_TEMPERATURE = 1.5
+# A fact with less effect is no reason worth telling, nor one that was hardly recognised.
+TELLING, RECOGNISED = 0.25, 0.2
 # Another task is another project, and a wish or a trade changes nothing.
 _NOT_FLIPPED = frozenset({"task", "goal", "parts", "tried", "wish", "context"})
 NAMES = {
@@ -37,47 +30,38 @@ def conclude(brief: ProjectBrief, book: SignalBook) -> Verdict:
 
 def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
     """The approach that the facts speak for, with the reasons for and against it, strongest first."""
-    weights = _weights(brief)
-    totals = dict.fromkeys(APPROACHES, 0.0)
-    for fact in brief.facts:
-        for approach, effect in book.signals[fact.signal].effects.items():
-            totals[approach] += effect * weights[fact]
-    approach, parts = _choose(totals)
+    weights = {fact: math.sqrt(fact.likeness) for fact in brief.facts}
+    odds = _log_odds(brief, book, weights)
+    approach: Approach = max(odds, key=lambda name: odds[name])
+    ranked = sorted((name for name in odds if name in APPROACHES), key=lambda name: -odds[name])
+    several: dict[str, tuple[str, ...]] = {"ask-first": (), "hybrid": tuple(ranked[:2])}
+    parts = several.get(approach, (approach,))
     return Verdict(
         approach=approach,
         parts=parts,
-        confidence=_confidence(totals, parts),
-        scores=tuple((name, round(total, 3)) for name, total in totals.items()),
+        confidence=_probability(odds, approach),
+        scores=tuple((name, round(value, 3)) for name, value in odds.items()),
         reasons_for=_reasons(brief, book, weights, parts, sign=1),
         reasons_against=_reasons(brief, book, weights, parts, sign=-1),
     )
 
 
-def _weights(brief: ProjectBrief) -> dict[Fact, float]:
-    weights: dict[Fact, float] = {}
-    seen: set[str] = set()
-    for fact in sorted(brief.facts, key=lambda f: -f.likeness):
-        sure = min(1.0, max(LEAST, (fact.likeness - DOUBTFUL) / (CERTAIN - DOUBTFUL)))
-        weights[fact] = sure * (AGAIN if fact.slot in seen else 1.0)
-        seen.add(fact.slot)
-    return weights
+def _log_odds(brief: ProjectBrief, book: SignalBook, weights: Mapping[Fact, float]) -> dict[Approach, float]:
+    """What speaks for each outcome, added up: the more is known, the less speaks for asking first."""
+    balance = book.balance
+    totals: dict[str, float] = dict.fromkeys((*APPROACHES, "hybrid", "ask-first"), 0.0)
+    for fact in brief.facts:
+        for name, effect in book.effects(fact.signal).items():
+            totals[name] += balance.scale * effect * weights[fact]
+    totals["hybrid"] += balance.both * sum(sorted(totals[name] for name in APPROACHES)[-2:])
+    return {name: total + balance.constants.get(name, 0.0) for name, total in totals.items()}  # type: ignore[misc]
 
 
-def _choose(totals: Mapping[str, float]) -> tuple[Approach, tuple[str, ...]]:
-    first, second = sorted(APPROACHES, key=lambda a: -totals[a])[:2]
-    if totals[first] < ENOUGH:
-        return "ask-first", ()
-    both = {first, second}
-    near = totals[second] >= max(SECOND, SECOND_SHARE * totals[first])
-    if near and "fine-tuning" in both and "simpler-tool" not in both:
-        return "hybrid", (first, second)
-    return first, (first,)  # type: ignore[return-value]
-
-
-def _confidence(totals: Mapping[str, float], parts: tuple[str, ...]) -> float:
-    """The share of the chosen approaches after a softmax over the totals."""
-    powers = {a: math.exp(t / _TEMPERATURE) for a, t in totals.items()}
-    return round(sum(powers[p] for p in parts) / sum(powers.values()), 3) if parts else 0.0
+def _probability(odds: Mapping[Approach, float], approach: Approach) -> float:
+    """The softmax over all outcomes; the balance is fitted so that it is calibrated."""
+    top = max(odds.values())
+    powers = {name: math.exp(value - top) for name, value in odds.items()}
+    return round(powers[approach] / sum(powers.values()), 3)
 
 
 def _reasons(
@@ -86,8 +70,9 @@ def _reasons(
     found = []
     for fact in brief.facts:
         signal = book.signals[fact.signal]
-        effect = sum(signal.effects.get(p, 0.0) for p in parts) * weights[fact]
-        if effect * sign > 0:
+        effect = sum(book.effects(signal.id).get(p, 0.0) for p in parts)
+        if effect * sign >= TELLING and fact.likeness >= RECOGNISED:
+            effect *= weights[fact]
             found.append((abs(effect), VerdictReason(fact.quote, signal.reason, signal.id, signal.section, effect)))
     return tuple(reason for _, reason in sorted(found, key=lambda pair: -pair[0]))
 

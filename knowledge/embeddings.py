@@ -6,7 +6,7 @@ import hashlib
 import importlib.resources
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,20 +86,54 @@ class SentenceEmbedder(Embeddings):
         tokens' vectors after they have read the whole text ("late chunking", Günther et al., 2024,
         arXiv:2409.04701). A part beyond what the model reads (256 tokens for the default one) stands alone.
         """
+        return self.embed_all_with_parts([text], [parts])[0]
+
+    def embed_all_with_parts(self, texts: Sequence[str], parts: Sequence[Sequence[tuple[int, int]]]) -> list[Vectors]:
+        """As `embed_with_parts` for many texts, in batches of texts of like length."""
+        # A text of one part is that part; it needs no second pass.
+        others = [t[a:b] for t, spans in zip(texts, parts, strict=True) for a, b in spans if t[a:b] != t]
+        alone = iter(self.embed(others) if others else ())
+        contexts = self._token_states(texts)
+        return [
+            self._with_parts(text, spans, *context, alone)
+            for text, spans, context in zip(texts, parts, contexts, strict=True)
+        ]
+
+    def _token_states(self, texts: Sequence[str]) -> list[tuple[Vectors, NDArray[np.int64]]]:
+        """For each text the vectors of its tokens and their (start, end) in it."""
         import torch
 
         encoder = self._encoder()
-        tokens = encoder.tokenizer(
-            text, return_offsets_mapping=True, return_tensors="pt", truncation=True, max_length=encoder.max_seq_length
-        )
-        offsets = tokens.pop("offset_mapping")[0].numpy()
-        with torch.inference_mode():
-            model: Any = encoder[0].auto_model
-            states = model(**tokens).last_hidden_state[0].numpy()
+        found: list[tuple[Vectors, NDArray[np.int64]]] = [(np.zeros(0), np.zeros(0))] * len(texts)  # type: ignore[list-item]
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        for at in range(0, len(order), _BATCH):
+            batch = order[at : at + _BATCH]
+            tokens = encoder.tokenizer(
+                [texts[i] for i in batch],
+                return_offsets_mapping=True,
+                return_tensors="pt",
+                padding=True,
+                truncation=True,
+                max_length=encoder.max_seq_length,
+            )
+            offsets = tokens.pop("offset_mapping").numpy()
+            with torch.inference_mode():
+                model: Any = encoder[0].auto_model
+                states = model(**tokens).last_hidden_state.numpy()
+            for i, mask, state, offset in zip(batch, tokens["attention_mask"].numpy(), states, offsets, strict=True):
+                read = int(mask.sum())
+                found[i] = (state[:read], offset[:read])
+        return found
+
+    def _with_parts(
+        self,
+        text: str,
+        parts: Sequence[tuple[int, int]],
+        states: Vectors,
+        offsets: NDArray[np.int64],
+        alone: Iterator[Vectors],
+    ) -> Vectors:
         vectors = [_unit(states.mean(axis=0))]
-        # A message of one clause is that clause; it needs no second pass.
-        others = [text[start:end] for start, end in parts if text[start:end] != text]
-        alone = iter(self.embed(others) if others else ())
         for start, end in parts:
             own = vectors[0] if text[start:end] == text else next(alone)
             inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])

@@ -10,13 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from knowledge import index
 from knowledge.chunks import chunk_sentences, chunks, windows
 from knowledge.documents import READERS, Read, parse, read_bytes
 from knowledge.embeddings import SentenceEmbedder, Vectors
 from knowledge.errors import KnowledgeError, UnreadableFile
 from knowledge.index import Home
-from knowledge.signals import SignalBook, read_signals
+from knowledge.recogniser import train
+from knowledge.signals import Range, SignalBook, read_signals
 from knowledge.store import Entry, Known, Store
 from knowledge.types import Document
 
@@ -72,6 +76,17 @@ class _Plan:
     @property
     def empty(self) -> bool:
         return self.keep is not None and not self.fresh and not self.removed and self.signals is None
+
+
+@dataclass(frozen=True)
+class Training:
+    """Texts with their vectors and what they mean: `labels` has the shape (texts, signals)."""
+
+    signals: tuple[str, ...]
+    ranges: tuple[Range | None, ...]
+    texts: tuple[str, ...]
+    vectors: Vectors
+    labels: NDArray[np.bool_]
 
 
 def ingest(
@@ -217,11 +232,35 @@ def _write_store(folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress
         for entry in _entries(plan.fresh, embedder, progress):
             store.put(entry)
         if plan.signals:
-            signals = plan.signals.signals.values()
-            phrasings = [text for signal in signals for text in signal.examples]
-            vectors = _embed([*phrasings, *(signal.reason for signal in signals)], embedder, progress)
-            store.put_signals(plan.signals, vectors[: len(phrasings)], vectors[len(phrasings) :])
+            _put_signals(store, plan.signals, embedder, progress)
         store.commit()
+
+
+def _put_signals(store: Store, book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar | None) -> None:
+    data = training(book, embedder, progress)
+    reasons = _embed([signal.reason for signal in book.signals.values()], embedder, progress)
+    trained = train(data.signals, data.ranges, data.texts, data.vectors, data.labels)
+    told = zip(book.signals.values(), reasons, strict=True)
+    store.put_signals(trained, {signal.id: (signal.reason, vector) for signal, vector in told}, book.digest)
+
+
+def training(book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar | None = None) -> Training:
+    """What the recogniser learns from: the signals' examples, then the clauses of the labelled messages in order."""
+    signals = list(book.signals.values())
+    examples = [text for signal in signals for text in signal.examples]
+    own = np.array([[signal is other for other in signals] for signal in signals for _ in signal.examples])
+    said = [message.clauses() for message in book.messages]
+    in_context = embedder.embed_all_with_parts(
+        [message.text for message in book.messages],
+        [[(clause.start, clause.end) for clause in clauses] for clauses in said],
+    )
+    return Training(
+        tuple(book.signals),
+        tuple(signal.range for signal in signals),
+        (*examples, *(clause.text for clauses in said for clause in clauses)),
+        np.concatenate([_embed(examples, embedder, progress), *(vectors[1:] for vectors in in_context)]),
+        np.concatenate([own, *(message.labels(tuple(book.signals)) for message in book.messages)]),
+    )
 
 
 def _entries(

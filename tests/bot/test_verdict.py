@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.question import ask, share_changed
+from bot.question import SURE, ask, share_changed
 from bot.types import Fact, ProjectBrief
 from bot.verdict import conclude, decide, with_fact
-from knowledge.signals import Signal, SignalBook, Slot
+from knowledge.signals import Balance, Signal, SignalBook, Slot
 
 
 def signal(name: str, slot: str, **effects: float) -> Signal:
@@ -26,6 +26,7 @@ SIGNALS = [
     signal("daily", "change", retrieval=2, fine_tuning=-2),
     signal("never", "change", fine_tuning=0.5),
     signal("live", "live", simpler_tool=3, retrieval=-1),
+    signal("slow", "speed", prompt_engineering=-1),
     signal("wish", "wish"),
 ]
 BOOK = SignalBook(
@@ -38,6 +39,7 @@ BOOK = SignalBook(
         "wish": Slot("wish", "", "Is the method open?", (("Yes", "wish"),)),
     },
     "digest",
+    Balance(both=1.0, constants={"ask-first": 1.5, "hybrid": -2.0}),
 )
 
 
@@ -76,9 +78,9 @@ def test_reasons_carry_the_persons_words_the_strongest_first() -> None:
 
 
 def test_reasons_against_the_chosen_approach_are_told() -> None:
-    verdict = decide(brief("search", "daily", "live"), BOOK)
-    assert verdict.approach == "retrieval"
-    assert [r.you_said for r in verdict.reasons_against] == ["said live"]
+    verdict = decide(brief("copy", "none", "slow"), BOOK)
+    assert verdict.approach == "prompt-engineering"
+    assert [r.you_said for r in verdict.reasons_against] == ["said slow"]
 
 
 def test_a_hybrid_names_its_parts() -> None:
@@ -112,3 +114,22 @@ def test_nothing_is_asked_when_no_answer_would_change_the_verdict() -> None:
     sure = replace(BOOK, slots={"change": BOOK.slots["change"]})
     known = brief("live")
     assert ask(known, decide(known, sure), sure) is None
+
+
+def test_fitted_effects_take_the_place_of_the_written_ones() -> None:
+    fitted = replace(BOOK, balance=replace(BOOK.balance, effects={"many": {"retrieval": 3.0}}))
+    assert decide(brief("many"), BOOK).approach == "fine-tuning"
+    assert decide(brief("many"), fitted).approach == "retrieval"
+
+
+def test_a_fact_that_was_hardly_recognised_counts_little() -> None:
+    [sure] = brief("many").facts
+    doubtful = ProjectBrief((replace(sure, likeness=0.1),))
+    assert decide(doubtful, BOOK).approach == "ask-first"
+    assert decide(doubtful, BOOK).reasons_for == ()
+
+
+def test_nothing_is_asked_when_the_verdict_is_sure() -> None:
+    known = brief("copy", "none")
+    assert decide(known, BOOK).confidence >= SURE
+    assert ask(known, decide(known, BOOK), BOOK) is None

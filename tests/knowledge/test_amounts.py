@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.amounts import Amount, amounts
+from knowledge.amounts import Amount, amounts
 
 STATED = {
     "thousands with k": ("40k labelled images", "examples", 40_000),
