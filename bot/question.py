@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.types import ProjectBrief, Question, Verdict
-from bot.verdict import decide, with_fact
+from bot.verdict import outcome, with_fact
 from knowledge.signals import SignalBook, Slot
 
 # Ask when at least this share of a slot's answers would change the verdict.
@@ -30,7 +30,5 @@ def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | N
 
 def share_changed(slot: Slot, brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> float:
     """The share of the slot's answers under which the verdict would be another."""
-    changed = sum(
-        decide(with_fact(brief, signal, book), book).approach != verdict.approach for _, signal in slot.options
-    )
+    changed = sum(outcome(with_fact(brief, signal, book), book) != verdict.approach for _, signal in slot.options)
     return changed / len(slot.options)

@@ -30,9 +30,8 @@ def conclude(brief: ProjectBrief, book: SignalBook) -> Verdict:
 
 def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
     """The approach that the facts speak for, with the reasons for and against it, strongest first."""
-    weights = {fact: math.sqrt(fact.likeness) for fact in brief.facts}
-    odds = _log_odds(brief, book, weights)
-    approach: Approach = max(odds, key=lambda name: odds[name])
+    odds = log_odds(brief, book)
+    approach = most_probable(odds)
     ranked = sorted((name for name in odds if name in APPROACHES), key=lambda name: -odds[name])
     several: dict[str, tuple[str, ...]] = {"ask-first": (), "hybrid": tuple(ranked[:2])}
     parts = several.get(approach, (approach,))
@@ -41,20 +40,35 @@ def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
         parts=parts,
         confidence=_probability(odds, approach),
         scores=tuple((name, round(value, 3)) for name, value in odds.items()),
-        reasons_for=_reasons(brief, book, weights, parts, sign=1),
-        reasons_against=_reasons(brief, book, weights, parts, sign=-1),
+        reasons_for=_reasons(brief, book, parts, sign=1),
+        reasons_against=_reasons(brief, book, parts, sign=-1),
     )
 
 
-def _log_odds(brief: ProjectBrief, book: SignalBook, weights: Mapping[Fact, float]) -> dict[Approach, float]:
+def outcome(brief: ProjectBrief, book: SignalBook) -> Approach:
+    """The approach alone; what a flipped fact would lead to needs no reasons."""
+    return most_probable(log_odds(brief, book))
+
+
+def most_probable(odds: Mapping[Approach, float]) -> Approach:
+    """The outcome with the highest log odds, the first of equals."""
+    return max(odds, key=lambda name: odds[name])
+
+
+def log_odds(brief: ProjectBrief, book: SignalBook) -> dict[Approach, float]:
     """What speaks for each outcome, added up: the more is known, the less speaks for asking first."""
     balance = book.balance
     totals: dict[str, float] = dict.fromkeys((*APPROACHES, "hybrid", "ask-first"), 0.0)
     for fact in brief.facts:
         for name, effect in book.effects(fact.signal).items():
-            totals[name] += balance.scale * effect * weights[fact]
+            totals[name] += balance.scale * effect * _weight(fact)
     totals["hybrid"] += balance.both * sum(sorted(totals[name] for name in APPROACHES)[-2:])
     return {name: total + balance.constants.get(name, 0.0) for name, total in totals.items()}  # type: ignore[misc]
+
+
+def _weight(fact: Fact) -> float:
+    """A fact that is hardly recognised counts less."""
+    return math.sqrt(fact.likeness)
 
 
 def _probability(odds: Mapping[Approach, float], approach: Approach) -> float:
@@ -65,14 +79,14 @@ def _probability(odds: Mapping[Approach, float], approach: Approach) -> float:
 
 
 def _reasons(
-    brief: ProjectBrief, book: SignalBook, weights: Mapping[Fact, float], parts: tuple[str, ...], *, sign: int
+    brief: ProjectBrief, book: SignalBook, parts: tuple[str, ...], *, sign: int
 ) -> tuple[VerdictReason, ...]:
     found = []
     for fact in brief.facts:
         signal = book.signals[fact.signal]
         effect = sum(book.effects(signal.id).get(p, 0.0) for p in parts)
         if effect * sign >= TELLING and fact.likeness >= RECOGNISED:
-            effect *= weights[fact]
+            effect *= _weight(fact)
             found.append((abs(effect), VerdictReason(fact.quote, signal.reason, signal.id, signal.section, effect)))
     return tuple(reason for _, reason in sorted(found, key=lambda pair: -pair[0]))
 
@@ -91,9 +105,7 @@ def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, li
         if slot.name in _NOT_FLIPPED:
             continue
         for words, signal in slot.options:
-            other = decide(with_fact(brief, signal, book), book)
-            if other.approach not in (verdict.approach, "ask-first") and other.approach not in found:
-                found[other.approach] = (
-                    f"{slot.ask} If the answer were “{words}”, my advice would be {NAMES[other.approach]}."
-                )
+            other = outcome(with_fact(brief, signal, book), book)
+            if other not in (verdict.approach, "ask-first") and other not in found:
+                found[other] = f"{slot.ask} If the answer were “{words}”, my advice would be {NAMES[other]}."
     return tuple(found.values())[:limit]

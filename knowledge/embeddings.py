@@ -86,59 +86,57 @@ class SentenceEmbedder(Embeddings):
         tokens' vectors after they have read the whole text ("late chunking", Günther et al., 2024,
         arXiv:2409.04701). A part beyond what the model reads (256 tokens for the default one) stands alone.
         """
-        return self.embed_all_with_parts([text], [parts])[0]
+        # A text of one part is that part; it needs no second reading.
+        others = [text[a:b] for a, b in parts if text[a:b] != text]
+        read = self._read_packed if _can_pack(self._encoder()) else self._read
+        (vector, states, offsets), *alone = read([text, *others])
+        return _with_parts(text, parts, vector, states, offsets, iter([own for own, *_ in alone]))
 
     def embed_all_with_parts(self, texts: Sequence[str], parts: Sequence[Sequence[tuple[int, int]]]) -> list[Vectors]:
         """As `embed_with_parts` for many texts, in batches of texts of like length."""
-        # A text of one part is that part; it needs no second pass.
         others = [t[a:b] for t, spans in zip(texts, parts, strict=True) for a, b in spans if t[a:b] != t]
         alone = iter(self.embed(others) if others else ())
-        contexts = self._token_states(texts)
         return [
-            self._with_parts(text, spans, *context, alone)
-            for text, spans, context in zip(texts, parts, contexts, strict=True)
+            _with_parts(text, spans, *read, alone)
+            for text, spans, read in zip(texts, parts, self._read(texts), strict=True)
         ]
 
-    def _token_states(self, texts: Sequence[str]) -> list[tuple[Vectors, NDArray[np.int64]]]:
-        """For each text the vectors of its tokens and their (start, end) in it."""
+    def _read(self, texts: Sequence[str]) -> Iterator[_Reading]:
+        """For each text its vector, the vectors of its tokens, and their (start, end) in it."""
+        encoder = self._encoder()
+        places = encoder.tokenizer(
+            list(texts), return_offsets_mapping=True, truncation=True, max_length=encoder.max_seq_length
+        )["offset_mapping"]
+        rows: Any = encoder.encode(
+            list(texts), batch_size=_BATCH, output_value=None, normalize_embeddings=True, show_progress_bar=False
+        )
+        for row, offsets in zip(rows, places, strict=True):
+            # What follows the text's own tokens is padding.
+            states = row["token_embeddings"][: len(offsets)].numpy()
+            yield row["sentence_embedding"].numpy(), states, np.array(offsets)
+
+    def _read_packed(self, texts: Sequence[str]) -> Iterator[_Reading]:
+        """As `_read`, in half the time for a few short texts.
+
+        They lie in one row, where each attends to itself alone ("packing", Krell et al., 2021, arXiv:2107.02027).
+        """
         import torch
 
         encoder = self._encoder()
-        found: list[tuple[Vectors, NDArray[np.int64]]] = [(np.zeros(0), np.zeros(0))] * len(texts)  # type: ignore[list-item]
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-        for at in range(0, len(order), _BATCH):
-            batch = order[at : at + _BATCH]
-            tokens = encoder.tokenizer(
-                [texts[i] for i in batch],
-                return_offsets_mapping=True,
-                return_tensors="pt",
-                padding=True,
-                truncation=True,
-                max_length=encoder.max_seq_length,
-            )
-            offsets = tokens.pop("offset_mapping").numpy()
-            with torch.inference_mode():
-                model: Any = encoder[0].auto_model
-                states = model(**tokens).last_hidden_state.numpy()
-            for i, mask, state, offset in zip(batch, tokens["attention_mask"].numpy(), states, offsets, strict=True):
-                read = int(mask.sum())
-                found[i] = (state[:read], offset[:read])
-        return found
-
-    def _with_parts(
-        self,
-        text: str,
-        parts: Sequence[tuple[int, int]],
-        states: Vectors,
-        offsets: NDArray[np.int64],
-        alone: Iterator[Vectors],
-    ) -> Vectors:
-        vectors = [_unit(states.mean(axis=0))]
-        for start, end in parts:
-            own = vectors[0] if text[start:end] == text else next(alone)
-            inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])
-            vectors.append(_unit(own + _unit(states[inside].mean(axis=0))) if inside.any() else own)
-        return np.stack(vectors)
+        tokens = encoder.tokenizer(
+            list(texts), return_offsets_mapping=True, truncation=True, max_length=encoder.max_seq_length
+        )
+        lengths = [len(ids) for ids in tokens["input_ids"]]
+        owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+        model: Any = encoder[0].auto_model
+        with torch.inference_mode():
+            states = model(
+                input_ids=torch.tensor([[i for ids in tokens["input_ids"] for i in ids]]),
+                position_ids=torch.cat([torch.arange(length) for length in lengths])[None],
+                attention_mask=(owner[:, None] == owner[None, :])[None, None],
+            ).last_hidden_state[0]
+        for state, offsets in zip(states.split(lengths), tokens["offset_mapping"], strict=True):
+            yield _unit(state.mean(0).numpy()), state.numpy(), np.array(offsets)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's form of `embed`."""
@@ -153,6 +151,33 @@ class SentenceEmbedder(Embeddings):
             if self._loaded is None:
                 self._loaded = _load(self.model)
             return self._loaded
+
+
+# A text's vector, the vectors of its tokens, and their (start, end) in it.
+_Reading = tuple[Vectors, Vectors, NDArray[np.int64]]
+
+
+def _with_parts(
+    text: str,
+    parts: Sequence[tuple[int, int]],
+    vector: Vectors,
+    states: Vectors,
+    offsets: NDArray[np.int64],
+    alone: Iterator[Vectors],
+) -> Vectors:
+    vectors = [vector]
+    for start, end in parts:
+        own = vector if text[start:end] == text else next(alone)
+        inside = (offsets[:, 0] >= start) & (offsets[:, 1] <= end) & (offsets[:, 1] > offsets[:, 0])
+        vectors.append(_unit(own + _unit(states[inside].mean(axis=0))) if inside.any() else own)
+    return np.stack(vectors)
+
+
+def _can_pack(encoder: SentenceTransformer) -> bool:
+    """Whether the model is known to take positions and a mask of our own, and a text's vector is its tokens' mean."""
+    model: Any = encoder[0]
+    pooling: Any = encoder[1]
+    return model.auto_model.config.model_type == "bert" and pooling.pooling_mode == "mean"
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

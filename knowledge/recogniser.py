@@ -78,23 +78,31 @@ class Recogniser:
             self._trained = trained
             self._counter = _word_counter()
             self._counter.fit(trained.texts)
+            # In memory as they are multiplied; to turn them for each message costs more than the sum.
+            self._weights = np.ascontiguousarray(trained.weights.T)
 
     def scores(self, texts: Sequence[str], vectors: Vector) -> Vector:
         """The probability that each clause means each signal, shape (clauses, signals)."""
         if not self.signals or not texts:
             return np.zeros((len(texts), len(self.signals)), dtype=np.float32)
-        features = _features(self._counter, self._trained.ranges, texts, vectors)
-        logits = features @ self._trained.weights.T + self._trained.biases
+        # The same sum as over the joined features, without joining them.
+        size, counted = vectors.shape[1], vectors.shape[1] + len(self._trained.ranges)
+        of_vectors, of_amounts, of_words = np.split(self._weights, [size, counted])
+        logits = vectors @ of_vectors + _within(self._trained.ranges, texts) @ of_amounts
+        logits += WORDS * self._counter.transform(texts) @ of_words + self._trained.biases
         return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 
 
 def _features(counter: Any, ranges: Sequence[Range | None], texts: Sequence[str], vectors: Vector) -> Any:
     from scipy import sparse
 
-    within = np.array([[_lies(text, r) for r in ranges] for text in map(amounts, texts)], dtype=np.float32)
-    return sparse.hstack(
-        [sparse.csr_matrix(vectors), sparse.csr_matrix(within), WORDS * counter.transform(texts)], format="csr"
-    ).astype(np.float32)
+    parts = [vectors, _within(ranges, texts), WORDS * counter.transform(texts)]
+    return sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr").astype(np.float32)
+
+
+def _within(ranges: Sequence[Range | None], texts: Sequence[str]) -> Vector:
+    """Which amounts of each text lie in which range, shape (texts, ranges)."""
+    return np.array([[_lies(text, r) for r in ranges] for text in map(amounts, texts)], dtype=np.float32)
 
 
 def _lies(found: Sequence[Any], within: Range | None) -> bool:

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -137,11 +138,16 @@ def _best_windows(generation: Generation, vectors: Vectors) -> Scores:
 
 def _without_duplicates(ranked: Sequence[int], chunks: Sequence[Chunk], limit: int) -> list[int]:
     """Drop what repeats the words of a better one (Jaccard similarity of their sets above 0.8)."""
-    kept: list[tuple[int, set[str]]] = []
+    kept: list[tuple[int, frozenset[str]]] = []
     for i in ranked:
         if len(kept) == limit:
             break
-        words = set(re.findall(r"\w+", chunks[i].text.lower()))
+        words = _words(chunks[i].text)
         if all(len(words & other) <= _DUPLICATE * len(words | other) for _, other in kept):
             kept.append((i, words))
     return [i for i, _ in kept]
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text.lower()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from knowledge import embeddings
+from knowledge.clauses import clauses
 from knowledge.embeddings import DEFAULT_MODEL, SentenceEmbedder
 from knowledge.errors import ModelMissing
 
@@ -95,6 +97,29 @@ def test_a_part_without_a_token_has_a_vector_too(embedder: SentenceEmbedder, par
     vectors = embedder.embed_with_parts("We sell shoes.", [part])
     assert vectors.shape == (2, 384)
     assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("text", [QUESTION, "word, " * 300, "We have no labels, and two weeks. Should we fine-tune?"])
+def test_one_text_is_read_as_among_many(embedder: SentenceEmbedder, text: str) -> None:
+    """The quick way for one text, packed into one row, gives what the batches give."""
+    parts = [(c.start, c.end) for c in clauses(text)]
+    among = embedder.embed_all_with_parts(["another text", text], [[], parts])[1]
+    np.testing.assert_allclose(embedder.embed_with_parts(text, parts), among, atol=1e-5)
+
+
+def test_a_model_that_pools_otherwise_is_not_packed(embedder: SentenceEmbedder, model_folder: Path) -> None:
+    """The vector of a message must be one that the model would give, or nothing that was indexed is near it."""
+    (model_folder / "model.safetensors").symlink_to(WEIGHTS / "model.safetensors")
+    config = model_folder / "1_Pooling" / "config.json"
+    modes = json.loads(config.read_text(encoding="utf-8"))
+    config.unlink()
+    config.write_text(
+        json.dumps(modes | {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}), encoding="utf-8"
+    )
+    other = SentenceEmbedder(str(model_folder))
+    vector = other.embed_with_parts(QUESTION, [(0, 9)])[0]
+    np.testing.assert_allclose(vector, other.embed([QUESTION])[0], atol=1e-5)
+    assert vector @ embedder.embed([QUESTION])[0] < 0.9
 
 
 def test_no_parts_give_the_whole_text_alone(embedder: SentenceEmbedder) -> None:
