@@ -1,6 +1,6 @@
 """`python -m benchmarks.fitting`: fit the balance of the verdict to labelled messages, write knowledge/fitted.json.
 
-The effects written in signals.yaml are an expert's; here they are moved a little (L2 towards the written ones) so
+The effects written in signals.yaml are an expert's; here they are scaled and moved (L2 towards the written ones) so
 that the softmax of the outcomes fits what experts advised. The facts of each message are recognised by a model that
 was not trained on it. The consulting cases and their paraphrases take no part; they are what the result is tested on.
 """
@@ -27,15 +27,12 @@ from bot.types import ProjectBrief
 from knowledge.embeddings import SentenceEmbedder, Vectors
 from knowledge.ingest import Training, training
 from knowledge.recogniser import Recogniser, train
-from knowledge.signals import APPROACHES, FITTED, SignalBook, read_signals
+from knowledge.signals import APPROACHES, FITTED, OUTCOMES, SignalBook, read_signals
 
 SUITES = Path(__file__).parent.parent / "tests" / "data" / "suites"
-OUTCOMES = (*APPROACHES, "hybrid", "ask-first")
-# L2 towards the written effects, and of the effects on a hybrid towards 0; chosen by the cross-validation below.
-MOVED, HYBRID = 5.0, 1.0
+# L2 of what the effects are moved by; chosen by the cross-validation below.
+MOVED = 1.0
 FOLDS = 5
-# What was written as 0 stays below what is told as a reason; nothing changes sign, so that reasons stay true.
-_SMALL, _MOST = 0.24, 3.0
 
 
 @dataclass(frozen=True)
@@ -75,13 +72,11 @@ class Model:
     """The verdict's sums with everything that is fitted; `bot/verdict.py` does the same sums one brief at a time."""
 
     def __init__(self, book: SignalBook) -> None:
-        self.book = book
         self.place = {signal: i for i, signal in enumerate(book.signals)}
         self.written = torch.tensor(
-            [[s.effects.get(a, 0.0) for a in APPROACHES] for s in book.signals.values()], dtype=torch.float32
+            [[s.effects.get(o, 0.0) for o in OUTCOMES] for s in book.signals.values()], dtype=torch.float32
         )
         self.moved = torch.zeros_like(self.written)
-        self.hybrid = torch.zeros(len(self.place))
         self.scale, self.both = torch.tensor(1.0), torch.tensor(0.5)
         self.constants = torch.zeros(len(OUTCOMES))
 
@@ -89,31 +84,27 @@ class Model:
         """Maximise the likelihood of the accepted outcomes; deterministic."""
         given = self._features(samples)
         wanted = torch.tensor([[(o in s.accepted) / len(s.accepted) for o in OUTCOMES] for s in samples])
-        fitted = [self.moved, self.hybrid, self.scale, self.both, self.constants]
+        fitted = [self.moved, self.scale, self.both, self.constants]
         for tensor in fitted:
             tensor.requires_grad_(True)
-        optimiser = torch.optim.LBFGS(fitted, max_iter=80, line_search_fn="strong_wolfe")
+        optimiser = torch.optim.LBFGS(fitted, max_iter=100, line_search_fn="strong_wolfe")
 
         def loss() -> torch.Tensor:
             optimiser.zero_grad()
             likelihood = (torch.log_softmax(self._odds(given), 1) * wanted).sum()
-            penalty = MOVED / 2 * (self.moved**2).sum() + HYBRID / 2 * (self.hybrid**2).sum()
-            value = penalty - likelihood
+            value = MOVED / 2 * (self.moved**2).sum() - likelihood
             value.backward()  # type: ignore[no-untyped-call]
             return value
 
         optimiser.step(loss)  # type: ignore[no-untyped-call]
         for tensor in fitted:
             tensor.requires_grad_(False)
-        self._keep_meaning()
         return self
 
-    def _keep_meaning(self) -> None:
-        effects = self.written + self.moved
-        least = torch.where(self.written > 0, 0.0, torch.where(self.written < 0, -_MOST, -_SMALL))
-        most = torch.where(self.written < 0, 0.0, torch.where(self.written > 0, _MOST, _SMALL))
-        self.moved = torch.clamp(effects, least, most) - self.written
-        self.hybrid = torch.clamp(self.hybrid, -_MOST, _MOST)
+    @property
+    def effects(self) -> torch.Tensor:
+        """The written effects, scaled and moved, shape (signals, outcomes)."""
+        return self.scale * self.written + self.moved
 
     def _features(self, samples: Sequence[Sample]) -> torch.Tensor:
         given = torch.zeros(len(samples), len(self.place))
@@ -123,9 +114,10 @@ class Model:
         return given
 
     def _odds(self, given: torch.Tensor) -> torch.Tensor:
-        totals = self.scale * given @ (self.written + self.moved)
-        hybrid = self.scale * given @ self.hybrid + self.both * torch.topk(totals, 2, dim=1).values.sum(1)
-        return torch.cat([totals, hybrid[:, None], torch.zeros(len(given), 1)], 1) + self.constants
+        totals = given @ self.effects
+        best = torch.topk(totals[:, : len(APPROACHES)], 2, dim=1).values.sum(1, keepdim=True)
+        hybrid = torch.tensor([float(o == "hybrid") for o in OUTCOMES])
+        return totals + self.constants + self.both * best * hybrid
 
     def outcome(self, sample: Sample) -> str:
         """The most probable outcome."""
@@ -133,14 +125,12 @@ class Model:
 
     def as_json(self) -> dict[str, Any]:
         """What `knowledge/signals.py` reads."""
-        effects = torch.cat([self.written + self.moved, self.hybrid[:, None]], 1)
         return {
-            "scale": round(self.scale.item(), 4),
             "both": round(self.both.item(), 4),
             "constants": {o: round(c, 4) for o, c in zip(OUTCOMES, self.constants.tolist(), strict=True)},
             "effects": {
-                signal: {o: round(e, 2) for o, e in zip(OUTCOMES, row, strict=False) if abs(e) >= 0.005}
-                for signal, row in zip(self.place, effects.tolist(), strict=True)
+                signal: {o: round(e, 2) for o, e in zip(OUTCOMES, row, strict=True) if abs(e) >= 0.005}
+                for signal, row in zip(self.place, self.effects.tolist(), strict=True)
             },
         }
 
@@ -179,7 +169,7 @@ def _suites(book: SignalBook, data: Training, embedder: SentenceEmbedder) -> lis
 
 def _weights(text: str, vectors: Vectors, book: SignalBook, recogniser: Recogniser) -> dict[str, float]:
     brief = read_brief(read_queries(text), vectors, book, recogniser, ProjectBrief())
-    return {fact.signal: fact.likeness**0.5 for fact in brief.facts}
+    return {fact.signal: fact.probability**0.5 for fact in brief.facts}
 
 
 if __name__ == "__main__":

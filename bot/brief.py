@@ -1,25 +1,40 @@
 """Messages → ProjectBrief: what the person said of the project, each fact with the words it came from.
 
-The recogniser scores every clause for every signal of knowledge/signals.yaml; of each slot the best one is kept.
+The recogniser scores every clause for every signal of knowledge/signals.yaml; a signal is as probable as its best
+clause makes it. The verdict adds all of them up, each by its probability; what is shown is `ProjectBrief.told`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
-from bot.types import Fact, Origin, ProjectBrief, Queries
+from bot.queries import is_question
+from bot.types import SAID, Fact, Kind, Origin, ProjectBrief, Queries
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
 
-# What is less probable counts for nothing; what is less probable than SAID is inferred.
-LEAST, SAID = 0.05, 0.3
-# Slots of which several signals may hold at once: a project may have several tasks, and several things tried.
-MANY = {"task": 3, "tried": 2, "feedback": 2}
+# What is less probable counts for nothing.
+LEAST = 0.02
 _HYPOTHESIS = re.compile(
     r"(?:(?:and|but|so)\s+)?(?:what if|suppose|imagine|assuming|if (?:we|i|they) (?:had|could|would|got))\b", re.I
+)
+
+
+# Anybody may say these of anything; they do not tell of a system to build.
+_OF_ANYTHING = frozenset({"context", "team", "budget", "time", "hardware", "wish"})
+_FIELD = re.compile(
+    r"\b(?:a\.?i\.?|(?:chat ?)?gpt\S*|llms?|(?:chat ?)?bots?|assistants?|models?|prompt\w*|fine[- ]?tun\w*|rag|"
+    r"retriev\w*|lora|sft|embedding\w*|vectors?|machine learning|agents?|classif\w*|automat\w*)\b",
+    re.I,
+)
+
+_FOR_SOMEBODY = re.compile(r"\b(?:we|us|our|my|for an?)\b", re.I)
+_ASKS_TO_EXPLAIN = re.compile(
+    r"\W*(?:(?:and|so|but)\s+)?(?:how|what(?! do you (?:recommend|advise|suggest))|which|why|when|where|who)\b", re.I
 )
 
 
@@ -39,13 +54,49 @@ def read_brief(
     book's signals. A hypothesis ("what if we had labels?") counts in the `latest` message and is then forgotten.
     """
     said = quick_reply(queries.message, asked, book) or _facts(queries, vectors, book, recogniser, latest=latest)
-    before = {fact.slot: fact for fact in earlier.facts}
-    # What is only inferred does not overrule what was said.
-    kept = [f for f in said if f.origin == "said" or before.get(f.slot, f).origin != "said"]
-    replaced = {fact.slot for fact in kept}
-    facts = [fact for fact in earlier.facts if fact.slot not in replaced] + kept
-    order = {name: i for i, name in enumerate(book.slots)}
-    return ProjectBrief(tuple(sorted(facts, key=lambda fact: order[fact.slot])))
+    before, now = _by_slot(earlier.facts), _by_slot(said)
+    facts = [fact for slot in book.slots for fact in _latest(before.get(slot, []), now.get(slot, []))]
+    return ProjectBrief(tuple(facts))
+
+
+def kind_of(queries: Queries, brief: ProjectBrief) -> Kind:
+    """What kind of message it is, now that it is known what it states.
+
+    A message that tells of a system to build is about a project, even without "we", and so is "Is fine-tuning right
+    for us?"; one that tells of the person alone, in none of the field's words, is about something else.
+    """
+    if queries.kind == "small-talk":
+        return "small-talk"
+    if queries.kind == "reply":
+        return "project"
+    said = [fact for fact in brief.told if fact.quote in queries.message]
+    tells = any(fact.slot not in _OF_ANYTHING for fact in said)
+    wishes = any(fact.slot == "wish" for fact in said)
+    if queries.kind == "project":
+        return "project" if tells or _FIELD.search(queries.message) else "off-topic"
+    states = any(not is_question(clause.text) for clause in queries.clauses)
+    personal = _FOR_SOMEBODY.search(queries.message) and not _ASKS_TO_EXPLAIN.match(queries.message)
+    return "project" if (tells or wishes) and (states or personal) else "question"
+
+
+def _by_slot(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
+    found: defaultdict[str, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        found[fact.slot].append(fact)
+    return found
+
+
+def _latest(before: list[Fact], now: list[Fact]) -> list[Fact]:
+    """What holds of a slot: what is said now, else what was said before, else what is inferred from either."""
+    if any(fact.origin == "said" for fact in now):
+        return now
+    if any(fact.origin == "said" for fact in before):
+        return before
+    best: dict[str, Fact] = {}
+    for fact in [*before, *now]:
+        if fact.signal not in best or fact.probability > best[fact.signal].probability:
+            best[fact.signal] = fact
+    return sorted(best.values(), key=lambda fact: -fact.probability)
 
 
 def asked_slot(said: str, book: SignalBook) -> Slot | None:
@@ -65,7 +116,7 @@ def quick_reply(message: str, asked: Slot | None, book: SignalBook) -> list[Fact
 def _facts(
     queries: Queries, vectors: Vector, book: SignalBook, recogniser: Recogniser, *, latest: bool
 ) -> list[Fact]:
-    """The most probable signals of each slot, each with the clause that means it most."""
+    """The signals that are probable at all, the most probable first, each with the clause that means it most."""
     clauses = [
         (clause, vector)
         for clause, vector in zip(queries.clauses, vectors, strict=True)
@@ -74,17 +125,14 @@ def _facts(
     if not clauses:
         return []
     scores = recogniser.scores([clause.text for clause, _ in clauses], np.stack([vector for _, vector in clauses]))
-    by_slot: defaultdict[str, list[Fact]] = defaultdict(list)
-    best = scores.argmax(axis=0)
-    for column in np.argsort(-scores.max(axis=0), kind="stable"):
-        likeness = float(scores[best[column], column])
-        if likeness < LEAST:
+    best, most = scores.argmax(axis=0), scores.max(axis=0)
+    found = []
+    for column in np.argsort(-most, kind="stable"):
+        probability = float(most[column])
+        if probability < LEAST:
             break
         signal = book.signals[recogniser.signals[column]]
-        if len(by_slot[signal.slot]) < MANY.get(signal.slot, 1):
-            clause = clauses[best[column]][0]
-            origin: Origin = "said" if likeness >= SAID else "inferred"
-            by_slot[signal.slot].append(
-                Fact(signal.slot, signal.id, signal.means, clause.text, origin, round(likeness, 4))
-            )
-    return [fact for facts in by_slot.values() for fact in facts]
+        origin: Origin = "said" if probability >= SAID else "inferred"
+        words = clauses[best[column]][0].text
+        found.append(Fact(signal.slot, signal.id, signal.means, words, origin, round(probability, 4)))
+    return found

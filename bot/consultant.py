@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bot.brief import asked_slot, quick_reply, read_brief
+from bot.brief import asked_slot, kind_of, quick_reply, read_brief
 from bot.grounding import Grounder
 from bot.queries import read_queries, readable
 from bot.question import ask
@@ -115,7 +115,7 @@ class Consultant:
             asked and queries.kind == "question" and "?" not in question
         ):
             # "No" is small talk and "about 300" says nothing, unless it answers what was asked.
-            queries = replace(queries, kind="project")
+            queries = replace(queries, kind="reply")
         return AnswerStream(self._run(queries, history))
 
     def _run(
@@ -123,6 +123,7 @@ class Consultant:
     ) -> Iterator[tuple[Statement, Citation | None] | Answer]:
         started = time.perf_counter()
         brief = self._brief(queries, history)
+        queries = replace(queries, kind=kind_of(queries, brief))
         retrieval = self._retrieve(queries)
         retrieved = time.perf_counter()
         verdict = conclude(brief, self.book) if queries.kind == "project" and brief.facts else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.types import ProjectBrief, Question, Verdict
-from bot.verdict import outcome, with_fact
+from bot.verdict import Sums
 from knowledge.signals import SignalBook, Slot
 
 # Ask when at least this share of a slot's answers would change the verdict.
@@ -18,17 +18,18 @@ def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | N
     """The best question, or None when no answer would change enough."""
     if verdict.approach != "ask-first" and verdict.confidence >= SURE:
         return None
-    known = {fact.slot for fact in brief.facts}
+    known = {fact.slot for fact in brief.told}
     open_slots = [slot for slot in book.slots.values() if slot.name not in known | NEVER and slot.options]
-    if not open_slots:
+    shares = {slot.name: share_changed(slot, brief, verdict, book) for slot in open_slots}
+    worth = [slot for slot in open_slots if shares[slot.name] >= WORTH_ASKING]
+    if not worth:
         return None
-    best = max(open_slots, key=lambda slot: share_changed(slot, brief, verdict, book))
-    if share_changed(best, brief, verdict, book) < WORTH_ASKING:
-        return None
+    # What else matters depends on the task.
+    best = max(worth, key=lambda slot: (slot.name == "task", shares[slot.name]))
     return Question(best.name, best.ask, tuple(words for words, _ in best.options))
 
 
 def share_changed(slot: Slot, brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> float:
     """The share of the slot's answers under which the verdict would be another."""
-    changed = sum(outcome(with_fact(brief, signal, book), book) != verdict.approach for _, signal in slot.options)
-    return changed / len(slot.options)
+    sums = Sums(brief, book)
+    return sum(sums.outcome_if(signal) != verdict.approach for _, signal in slot.options) / len(slot.options)

@@ -12,8 +12,14 @@ Role = Literal["user", "assistant"]
 Status = Literal["grounded", "partly", "ungrounded", "refused"]
 Origin = Literal["said", "inferred", "edited"]
 Approach = Literal["prompt-engineering", "retrieval", "fine-tuning", "hybrid", "simpler-tool", "ask-first"]
-Kind = Literal["project", "question", "small-talk"]
+# A reply answers what was asked the turn before; once read, it is part of a project.
+Kind = Literal["project", "question", "reply", "small-talk", "off-topic"]
 Block = Literal["lead", "support", "reason", "against", "change", "step", "question", "plain"]
+
+# How probable a fact must be to be shown or given as a reason; what is less probable than SAID is inferred.
+RECOGNISED, SAID = 0.2, 0.3
+# Slots of which several signals may hold at once.
+_MANY = {"task": 3, "tried": 2, "feedback": 2}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Message:
 class Fact:
     """One thing known of the project: the slot, the signal that holds, what it means, and the person's words.
 
-    `likeness` is how near the words are to the signal's examples, 1 for an amount that was read.
+    `probability` is how sure the recogniser is that the words mean the signal.
     """
 
     slot: str
@@ -36,14 +42,27 @@ class Fact:
     value: str
     quote: str
     origin: Origin
-    likeness: float = 1.0
+    probability: float = 1.0
 
 
 @dataclass(frozen=True)
 class ProjectBrief:
-    """What is known of the project, in the order of the slots."""
+    """What is known of the project, in the order of the slots, of each slot the most probable first.
+
+    `facts` hold what is only faintly probable too; `told` is what was recognised.
+    """
 
     facts: tuple[Fact, ...] = ()
+
+    @property
+    def told(self) -> tuple[Fact, ...]:
+        """What may be shown as known: of most slots one fact, of some (a project has several tasks) a few."""
+        found: list[Fact] = []
+        for fact in self.facts:
+            before = sum(other.slot == fact.slot for other in found)
+            if fact.probability >= RECOGNISED and before < _MANY.get(fact.slot, 1):
+                found.append(fact)
+        return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.types import Approach, Fact, ProjectBrief, Verdict, VerdictReason
-from knowledge.signals import APPROACHES, SignalBook
+import numpy as np
+from numpy.typing import NDArray
 
-# A fact with less effect is no reason worth telling, nor one that was hardly recognised.
-TELLING, RECOGNISED = 0.25, 0.2
+from bot.types import RECOGNISED, Approach, Fact, ProjectBrief, Verdict, VerdictReason
+from knowledge.signals import APPROACHES, OUTCOMES, SignalBook
+
+# A fact with less effect is no reason worth telling.
+TELLING = 0.25
 # Another task is another project, and a wish or a trade changes nothing.
 _NOT_FLIPPED = frozenset({"task", "goal", "parts", "tried", "wish", "context"})
 NAMES = {
@@ -20,6 +22,7 @@ NAMES = {
     "hybrid": "a hybrid",
     "simpler-tool": "a simpler tool",
 }
+Odds = NDArray[np.float64]
 
 
 def conclude(brief: ProjectBrief, book: SignalBook) -> Verdict:
@@ -30,65 +33,67 @@ def conclude(brief: ProjectBrief, book: SignalBook) -> Verdict:
 
 def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
     """The approach that the facts speak for, with the reasons for and against it, strongest first."""
-    odds = log_odds(brief, book)
-    approach = most_probable(odds)
-    ranked = sorted((name for name in odds if name in APPROACHES), key=lambda name: -odds[name])
+    odds = Sums(brief, book).odds()
+    approach = _outcome(odds)
+    ranked = sorted(APPROACHES, key=lambda name: -odds[OUTCOMES.index(name)])
     several: dict[str, tuple[str, ...]] = {"ask-first": (), "hybrid": tuple(ranked[:2])}
     parts = several.get(approach, (approach,))
     return Verdict(
         approach=approach,
         parts=parts,
-        confidence=_probability(odds, approach),
-        scores=tuple((name, round(value, 3)) for name, value in odds.items()),
+        confidence=round(float(1 / np.exp(odds - odds.max()).sum()), 3),
+        scores=tuple((name, round(float(value), 3)) for name, value in zip(OUTCOMES, odds, strict=True)),
         reasons_for=_reasons(brief, book, parts, sign=1),
         reasons_against=_reasons(brief, book, parts, sign=-1),
     )
 
 
-def outcome(brief: ProjectBrief, book: SignalBook) -> Approach:
-    """The approach alone; what a flipped fact would lead to needs no reasons."""
-    return most_probable(log_odds(brief, book))
+class Sums:
+    """What speaks for each outcome, added up slot by slot, so that one slot can be thought otherwise.
+
+    Log odds of OUTCOMES, shape (outcomes,); the balance is fitted so that their softmax is calibrated.
+    """
+
+    def __init__(self, brief: ProjectBrief, book: SignalBook) -> None:
+        self.book = book
+        self._of_slot: dict[str, Odds] = {}
+        for fact in brief.facts:
+            self._of_slot[fact.slot] = self._of_slot.get(fact.slot, 0) + _weight(fact) * book.row(fact.signal)
+        self._all: Odds = sum(self._of_slot.values(), np.zeros(len(OUTCOMES)))
+
+    def odds(self) -> Odds:
+        """By what is known."""
+        return self.book.balance.odds(self._all)
+
+    def outcome_if(self, signal: str) -> Approach:
+        """What would be advised if this signal held, in place of what is known of its slot."""
+        known = self._of_slot.get(self.book.signals[signal].slot, 0)
+        return _outcome(self.book.balance.odds(self._all - known + self.book.row(signal)))
 
 
-def most_probable(odds: Mapping[Approach, float]) -> Approach:
-    """The outcome with the highest log odds, the first of equals."""
-    return max(odds, key=lambda name: odds[name])
-
-
-def log_odds(brief: ProjectBrief, book: SignalBook) -> dict[Approach, float]:
-    """What speaks for each outcome, added up: the more is known, the less speaks for asking first."""
-    balance = book.balance
-    totals: dict[str, float] = dict.fromkeys((*APPROACHES, "hybrid", "ask-first"), 0.0)
-    for fact in brief.facts:
-        for name, effect in book.effects(fact.signal).items():
-            totals[name] += balance.scale * effect * _weight(fact)
-    totals["hybrid"] += balance.both * sum(sorted(totals[name] for name in APPROACHES)[-2:])
-    return {name: total + balance.constants.get(name, 0.0) for name, total in totals.items()}  # type: ignore[misc]
+def _outcome(odds: Odds) -> Approach:
+    return OUTCOMES[int(odds.argmax())]  # type: ignore[return-value]
 
 
 def _weight(fact: Fact) -> float:
-    """A fact that is hardly recognised counts less."""
-    return math.sqrt(fact.likeness)
-
-
-def _probability(odds: Mapping[Approach, float], approach: Approach) -> float:
-    """The softmax over all outcomes; the balance is fitted so that it is calibrated."""
-    top = max(odds.values())
-    powers = {name: math.exp(value - top) for name, value in odds.items()}
-    return round(powers[approach] / sum(powers.values()), 3)
+    """What is less probable counts less; the root was chosen by the fitting's cross-validation."""
+    return math.sqrt(fact.probability)
 
 
 def _reasons(
     brief: ProjectBrief, book: SignalBook, parts: tuple[str, ...], *, sign: int
 ) -> tuple[VerdictReason, ...]:
+    """The facts that an expert wrote an effect of that sign for, and that count so here."""
+    columns = [OUTCOMES.index(part) for part in parts]
     found = []
     for fact in brief.facts:
         signal = book.signals[fact.signal]
-        effect = sum(book.effects(signal.id).get(p, 0.0) for p in parts)
-        if effect * sign >= TELLING and fact.likeness >= RECOGNISED:
+        written = sum(signal.effects.get(part, 0.0) for part in parts)
+        effect = float(book.row(signal.id)[columns].sum())
+        if min(written * sign, effect * sign) >= TELLING and fact.probability >= RECOGNISED:
             effect *= _weight(fact)
-            found.append((abs(effect), VerdictReason(fact.quote, signal.reason, signal.id, signal.section, effect)))
-    return tuple(reason for _, reason in sorted(found, key=lambda pair: -pair[0]))
+            found.append(VerdictReason(fact.quote, signal.reason, signal.id, signal.section, effect))
+    return tuple(sorted(found, key=lambda reason: -abs(reason.effect)))
 
 
 def with_fact(brief: ProjectBrief, signal_id: str, book: SignalBook) -> ProjectBrief:
@@ -101,11 +106,12 @@ def with_fact(brief: ProjectBrief, signal_id: str, book: SignalBook) -> ProjectB
 def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, limit: int = 3) -> tuple[str, ...]:
     """What would change the verdict, found by flipping one fact at a time; sentences in our words."""
     found: dict[str, str] = {}
+    sums = Sums(brief, book)
     for slot in book.slots.values():
         if slot.name in _NOT_FLIPPED:
             continue
         for words, signal in slot.options:
-            other = outcome(with_fact(brief, signal, book), book)
+            other = sums.outcome_if(signal)
             if other not in (verdict.approach, "ask-first") and other not in found:
                 found[other] = f"{slot.ask} If the answer were “{words}”, my advice would be {NAMES[other]}."
     return tuple(found.values())[:limit]

@@ -177,7 +177,7 @@ def _can_pack(encoder: SentenceTransformer) -> bool:
     """Whether the model is known to take positions and a mask of our own, and a text's vector is its tokens' mean."""
     model: Any = encoder[0]
     pooling: Any = encoder[1]
-    return model.auto_model.config.model_type == "bert" and pooling.pooling_mode == "mean"
+    return bool(model.auto_model.config.model_type == "bert" and pooling.pooling_mode == "mean")
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,18 +10,24 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from knowledge.errors import KnowledgeError
 from knowledge.labelled import MESSAGES, LabelledMessage, read_labelled
 
 SIGNALS = Path(__file__).parent / "signals.yaml"
 FITTED = Path(__file__).parent / "fitted.json"
+Row = NDArray[np.float64]
 # What can be advised alone, and as a part of a hybrid.
 APPROACHES = ("prompt-engineering", "retrieval", "fine-tuning", "simpler-tool")
+# All that can come out.
+OUTCOMES = (*APPROACHES, "hybrid", "ask-first")
 
 
 # The safe loader in C, ten times as fast, where PyYAML was built with it.
@@ -70,16 +76,25 @@ class Slot:
 
 @dataclass(frozen=True)
 class Balance:
-    """How sums of effects become log odds: `scale` times the sum, plus what an outcome gets before anything is said.
+    """How effects become log odds: their sum, plus what an outcome gets before anything is said (`constants`).
 
-    A hybrid gets `both` times the sum of its two best parts. `effects` are those of signals.yaml, moved a little by
+    A hybrid gets `both` times the sum of its two best parts as well. `effects` are those of signals.yaml, moved by
     what the labelled messages teach. All is written to fitted.json by `python -m benchmarks.fitting`.
     """
 
-    scale: float = 1.0
     both: float = 0.7
     constants: Mapping[str, float] = field(default_factory=dict)
     effects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def odds(self, total: Row) -> Row:
+        """The log odds of OUTCOMES from the sum of the effects on them."""
+        best = float(np.sort(total[: len(APPROACHES)])[-2:].sum())
+        odds: Row = total + self._constants + self.both * best * _HYBRID
+        return odds
+
+    @cached_property
+    def _constants(self) -> Row:
+        return _row(self.constants)
 
 
 @dataclass(frozen=True)
@@ -95,9 +110,20 @@ class SignalBook:
     balance: Balance = Balance()
     messages: tuple[LabelledMessage, ...] = ()
 
-    def effects(self, signal: str) -> Mapping[str, float]:
-        """The effects of a signal that count: the fitted ones, or where there are none, the written ones."""
-        return self.balance.effects.get(signal) or self.signals[signal].effects
+    def row(self, signal: str) -> Row:
+        """The effects of a signal on OUTCOMES: the fitted ones, or where there are none, the written ones."""
+        return self._rows[signal]
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Row]:
+        return {name: _row(self.balance.effects.get(name) or s.effects) for name, s in self.signals.items()}
+
+
+def _row(effects: Mapping[str, float]) -> Row:
+    return np.array([effects.get(outcome, 0.0) for outcome in OUTCOMES])
+
+
+_HYBRID = _row({"hybrid": 1.0})
 
 
 class BadSignals(KnowledgeError):

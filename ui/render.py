@@ -168,7 +168,7 @@ def to_json(answer: Answer) -> dict[str, Any]:
             else None
         ),
         "brief": [
-            {"slot": f.slot, "value": f.value, "quote": f.quote, "origin": f.origin} for f in answer.brief.facts
+            {"slot": f.slot, "value": f.value, "quote": f.quote, "origin": f.origin} for f in answer.brief.told
         ],
         "model": answer.model,
         "prompt": {"id": answer.prompt.id, "version": answer.prompt.version},

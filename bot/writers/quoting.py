@@ -50,7 +50,7 @@ MAX_STEPS = 3
 MAX_SUPPORT = 4
 # How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
 ANSWERS = 0.36
-PROJECT_ANSWERS, UNDERSTOOD = 0.28, 0.5
+PROJECT_ANSWERS = 0.28
 KNOWN, UNKNOWN_ANSWERS = 0.9, 0.51
 REASON = 0.44
 SUPPORT = 0.42
@@ -126,7 +126,7 @@ class QuotingWriter:
         """The statements of the answer in reading order; a refusal when the passages do not answer."""
         if queries.kind == "small-talk":
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
-        elif not answers(queries, retrieval, verdict):
+        elif queries.kind == "off-topic" or not answers(queries, retrieval):
             yield Draft(REFUSAL, "plain")
         elif verdict:
             yield from _advise(queries, retrieval, verdict)
@@ -136,14 +136,14 @@ class QuotingWriter:
             yield from _explain(queries, retrieval)
 
 
-def answers(queries: Queries, retrieval: Retrieval, verdict: Verdict | None) -> bool:
+def answers(queries: Queries, retrieval: Retrieval) -> bool:
     """Whether the passages are near enough to be quoted as an answer.
 
     A question whose words are mostly unknown to the documents must be the nearer. A project is told in words of its
-    own trade, so its passages may lie farther off once it was understood as one.
+    own trade, so its passages may lie farther off.
     """
     nearest = max((p.dense for p in retrieval.passages), default=0.0)
-    if verdict and verdict.approach != "ask-first" and verdict.confidence >= UNDERSTOOD:
+    if queries.kind == "project":
         return nearest >= PROJECT_ANSWERS
     known = retrieval.generation.lexical.known_share(queries.message) >= KNOWN
     return nearest >= (ANSWERS if known else UNKNOWN_ANSWERS)

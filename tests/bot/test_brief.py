@@ -22,7 +22,7 @@ STATED = {
 @pytest.mark.parametrize(("message", "signal"), STATED.values(), ids=STATED.keys())
 def test_a_plain_statement_is_recognised(message: str, signal: str, consultant: Consultant) -> None:
     brief = consultant.ask(message).brief
-    assert signal in [fact.signal for fact in brief.facts]
+    assert signal in [fact.signal for fact in brief.told]
 
 
 def test_every_fact_keeps_the_words_it_came_from(consultant: Consultant) -> None:
@@ -36,13 +36,13 @@ def test_a_later_correction_wins(consultant: Consultant) -> None:
     first = "We sort tickets and have 20,000 labelled tickets."
     history = [Message("user", first), Message("assistant", "…")]
     brief = consultant.ask("Sorry, we only have 200 labelled tickets.", history).brief
-    assert [f.signal for f in brief.facts if f.slot == "labelled_data"] == ["labels-hundreds"]
+    assert [f.signal for f in brief.told if f.slot == "labelled_data"] == ["labels-hundreds"]
 
 
 def test_what_was_said_before_is_remembered(consultant: Consultant) -> None:
     history = [Message("user", "We sort tickets and have 40k labelled tickets."), Message("assistant", "…")]
     answer = consultant.ask("We need it within 80 ms for each ticket.", history)
-    assert {"labelled_data", "latency"} <= {fact.slot for fact in answer.brief.facts}
+    assert {"labelled_data", "latency"} <= {fact.slot for fact in answer.brief.told}
 
 
 def test_a_quick_reply_answers_the_question_before_it(consultant: Consultant) -> None:
@@ -50,5 +50,44 @@ def test_a_quick_reply_answers_the_question_before_it(consultant: Consultant) ->
     history = [Message("user", "We sort tickets by topic."), Message("assistant", f"Advice.\n\n{slot.ask}")]
     words, signal = slot.options[0]
     answer = consultant.ask(words, history)
-    assert signal in [fact.signal for fact in answer.brief.facts]
+    assert signal in [fact.signal for fact in answer.brief.told]
     assert answer.verdict is not None
+
+
+KINDS = {
+    "a project without we": ("Warehouse robots, tell damaged boxes by camera.", "project"),
+    "a judgement about one's own case": ("Is RAG right for us?", "project"),
+    "a wish and a trade": ("What do you recommend for a law firm?", "project"),
+    "an explanation": ("What does a support bot cost?", "question"),
+    "a comparison": ("Is RAG better than fine-tuning for facts?", "question"),
+    "an explanation in the first person": ("How much data do we need for our classifier?", "question"),
+    "a garden": (
+        "We grow tomatoes in a greenhouse, the leaves turn yellow, and we water daily. What is wrong?",
+        "off-topic",
+    ),
+    "a pet and no money": ("My cat is ill and I have no money. What do you advise?", "off-topic"),
+    "amounts and a deadline": (
+        "We want to travel to Japan, two weeks, small budget. Where should we go?",
+        "off-topic",
+    ),
+    "savings": ("I invest 500 euros a month. Should I buy an ETF or pay back my loan?", "off-topic"),
+}
+
+
+@pytest.mark.parametrize(("message", "kind"), KINDS.values(), ids=KINDS.keys())
+def test_what_is_recognised_tells_the_kind_of_message(message: str, kind: str, consultant: Consultant) -> None:
+    answer = consultant.ask(message)
+    assert answer.kind == kind
+    assert (answer.status == "refused") == (kind == "off-topic")
+
+
+def test_a_quick_reply_is_no_message_off_the_subject(consultant: Consultant) -> None:
+    slot = consultant.book.slots["time"]
+    history = [Message("user", "We sort tickets by topic."), Message("assistant", f"Advice.\\n\\n{slot.ask}")]
+    assert consultant.ask(slot.options[0][0], history).kind == "project"
+
+
+def test_what_was_said_is_not_overruled_by_what_is_only_inferred(consultant: Consultant) -> None:
+    history = [Message("user", "We sort tickets and have 40k labelled tickets."), Message("assistant", "…")]
+    brief = consultant.ask("The tickets come from three offices.", history).brief
+    assert [f.signal for f in brief.told if f.slot == "labelled_data"] == ["labels-many"]

@@ -105,6 +105,21 @@ def test_the_question_is_the_one_whose_answers_change_most() -> None:
     assert shares[question.slot] == max(shares.values())
 
 
+def test_the_task_is_asked_first() -> None:
+    known = brief("never")
+    question = ask(known, decide(known, BOOK), BOOK)
+    assert question is not None
+    assert question.slot == "task"
+
+
+def test_a_reason_needs_an_effect_that_is_written_and_counts() -> None:
+    """Fitting may turn an effect round; the reason's sentence would then say the opposite of what was counted."""
+    turned = replace(BOOK, balance=replace(BOOK.balance, effects={"copy": {"prompt-engineering": -0.5}}))
+    verdict = decide(brief("copy", "none"), turned)
+    assert verdict.approach == "prompt-engineering"
+    assert [r.you_said for r in (*verdict.reasons_for, *verdict.reasons_against)] == ["said none"]
+
+
 def test_what_is_known_is_not_asked() -> None:
     known = brief("search", "many", "daily", "live")
     assert ask(known, decide(known, BOOK), BOOK) is None
@@ -124,7 +139,7 @@ def test_fitted_effects_take_the_place_of_the_written_ones() -> None:
 
 def test_a_fact_that_was_hardly_recognised_counts_little() -> None:
     [sure] = brief("many").facts
-    doubtful = ProjectBrief((replace(sure, likeness=0.1),))
+    doubtful = ProjectBrief((replace(sure, probability=0.1),))
     assert decide(doubtful, BOOK).approach == "ask-first"
     assert decide(doubtful, BOOK).reasons_for == ()
 
