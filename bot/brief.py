@@ -25,7 +25,7 @@ _HYPOTHESIS = re.compile(
 
 
 # Anybody may say these of anything; they do not tell of a system to build.
-_OF_ANYTHING = frozenset({"context", "team", "budget", "time", "hardware", "wish"})
+_OF_ANYTHING = frozenset({"context", "team", "budget", "time", "hardware", "wish", "error_cost", "accuracy"})
 _FIELD = re.compile(
     r"\b(?:a\.?i\.?|(?:chat ?)?gpt\S*|llms?|(?:chat ?)?bots?|assistants?|models?|prompt\w*|fine[- ]?tun\w*|rag|"
     r"retriev\w*|lora|sft|embedding\w*|vectors?|machine learning|agents?|classif\w*|automat\w*)\b",
@@ -33,9 +33,8 @@ _FIELD = re.compile(
 )
 
 _FOR_SOMEBODY = re.compile(r"\b(?:we|us|our|my|for an?)\b", re.I)
-_ASKS_TO_EXPLAIN = re.compile(
-    r"\W*(?:(?:and|so|but)\s+)?(?:how|what(?! do you (?:recommend|advise|suggest))|which|why|when|where|who)\b", re.I
-)
+_ASKS_FOR_ADVICE = re.compile(r"\bwhat (?:do|would|can) you (?:recommend|advise|suggest)\b", re.I)
+_ASKS_TO_EXPLAIN = re.compile(r"\W*(?:(?:and|so|but)\s+)?(?:how|what|which|why|when|where|who)\b", re.I)
 
 
 def read_brief(
@@ -71,11 +70,12 @@ def kind_of(queries: Queries, brief: ProjectBrief) -> Kind:
         return "project"
     said = [fact for fact in brief.told if fact.quote in queries.message]
     tells = any(fact.slot not in _OF_ANYTHING for fact in said)
-    wishes = any(fact.slot == "wish" for fact in said)
+    advice = _ASKS_FOR_ADVICE.search(queries.message) is not None
+    wishes = advice or any(fact.slot == "wish" for fact in said)
     if queries.kind == "project":
         return "project" if tells or _FIELD.search(queries.message) else "off-topic"
     states = any(not is_question(clause.text) for clause in queries.clauses)
-    personal = _FOR_SOMEBODY.search(queries.message) and not _ASKS_TO_EXPLAIN.match(queries.message)
+    personal = _FOR_SOMEBODY.search(queries.message) and (advice or not _ASKS_TO_EXPLAIN.match(queries.message))
     return "project" if (tells or wishes) and (states or personal) else "question"
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from bot.errors import BadQuestion
+from bot.language import language_of
 from bot.types import Kind, Message, Queries
 from knowledge.clauses import Clause, clauses
 
@@ -58,7 +59,7 @@ def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
     if _is_small_talk(message):
         return Queries("small-talk", message)
     said = tuple(clauses(message))[:MAX_CLAUSES]
-    return Queries(_kind(message, said), message, _context(message, history), said)
+    return Queries(_kind(message, said), message, _context(message, history), said, language_of(message))
 
 
 def readable(text: str) -> Queries | None:

@@ -10,18 +10,26 @@ from knowledge.signals import SignalBook, Slot
 WORTH_ASKING = 0.4
 # A verdict that is this probable stands without a question.
 SURE = 0.8
+# Who has told this many facts is advised; what is still open is said as what would change the advice.
+ENOUGH = 8
 # What a person cannot be asked to begin with, or what decides nothing.
 NEVER = frozenset({"wish", "context", "parts", "goal", "tried"})
 
 
 def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | None:
     """The best question, or None when no answer would change enough."""
-    if verdict.approach != "ask-first" and verdict.confidence >= SURE:
-        return None
+    if verdict.contradiction:
+        one, other = verdict.contradiction
+        slot = book.slots[one.slot]
+        asked = f"You wrote “{one.quote}” and “{other.quote}”, and both cannot hold. {slot.ask}"
+        return Question(slot.name, asked, tuple(words for words, _ in slot.options))
     known = {fact.slot for fact in brief.told}
+    undecided = verdict.approach == "ask-first"
+    if not undecided and (verdict.confidence >= SURE or len(brief.told) >= ENOUGH):
+        return None
     open_slots = [slot for slot in book.slots.values() if slot.name not in known | NEVER and slot.options]
     shares = {slot.name: share_changed(slot, brief, verdict, book) for slot in open_slots}
-    worth = [slot for slot in open_slots if shares[slot.name] >= WORTH_ASKING]
+    worth = [slot for slot in open_slots if shares[slot.name] >= WORTH_ASKING or undecided]
     if not worth:
         return None
     # What else matters depends on the task.

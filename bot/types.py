@@ -78,7 +78,10 @@ class VerdictReason:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The approach advised; `parts` are its parts, `scores` what the facts add up to for each approach."""
+    """The approach advised; `parts` are its parts, `scores` the log odds that the facts add up to for each outcome.
+
+    `contradiction` are two facts that cannot both hold and lead to different advice; then the advice is to ask.
+    """
 
     approach: Approach
     parts: tuple[str, ...]
@@ -87,6 +90,7 @@ class Verdict:
     reasons_for: tuple[VerdictReason, ...]
     reasons_against: tuple[VerdictReason, ...]
     would_change: tuple[str, ...] = ()
+    contradiction: tuple[Fact, Fact] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,16 @@ class Question:
 
 @dataclass(frozen=True)
 class Queries:
-    """What to look up: the message, the turn before it when it is a follow-up, and what the message states."""
+    """What to look up: the message, the turn before it when it is a follow-up, and what the message states.
+
+    `language` is the message's, by its English name.
+    """
 
     kind: Kind
     message: str
     context: str = ""
     clauses: tuple[Clause, ...] = ()
+    language: str = "English"
 
     @property
     def looked_up(self) -> tuple[Clause, ...]:

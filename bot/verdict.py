@@ -33,18 +33,21 @@ def conclude(brief: ProjectBrief, book: SignalBook) -> Verdict:
 
 def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
     """The approach that the facts speak for, with the reasons for and against it, strongest first."""
-    odds = Sums(brief, book).odds()
-    approach = _outcome(odds)
+    sums = Sums(brief, book)
+    odds = sums.odds()
+    contradiction = _contradiction(brief, sums)
+    approach: Approach = "ask-first" if contradiction else _outcome(odds)
     ranked = sorted(APPROACHES, key=lambda name: -odds[OUTCOMES.index(name)])
     several: dict[str, tuple[str, ...]] = {"ask-first": (), "hybrid": tuple(ranked[:2])}
     parts = several.get(approach, (approach,))
     return Verdict(
         approach=approach,
         parts=parts,
-        confidence=round(float(1 / np.exp(odds - odds.max()).sum()), 3),
+        confidence=_confidence(odds, contradiction),
         scores=tuple((name, round(float(value), 3)) for name, value in zip(OUTCOMES, odds, strict=True)),
         reasons_for=_reasons(brief, book, parts, sign=1),
         reasons_against=_reasons(brief, book, parts, sign=-1),
+        contradiction=contradiction,
     )
 
 
@@ -69,6 +72,24 @@ class Sums:
         """What would be advised if this signal held, in place of what is known of its slot."""
         known = self._of_slot.get(self.book.signals[signal].slot, 0)
         return _outcome(self.book.balance.odds(self._all - known + self.book.row(signal)))
+
+
+def _contradiction(brief: ProjectBrief, sums: Sums) -> tuple[Fact, Fact] | None:
+    """Two facts of a slot, both more probable than not, that exclude each other, unless both lead to one advice."""
+    probable = {fact.signal: fact for fact in brief.facts if fact.probability >= 0.5}
+    for fact in probable.values():
+        for other in sums.book.signals[fact.signal].contradicts:
+            if other in probable:
+                advice = {sums.outcome_if(fact.signal), sums.outcome_if(other)}
+                return None if len(advice) == 1 and "ask-first" not in advice else (fact, probable[other])
+    return None
+
+
+def _confidence(odds: Odds, contradiction: tuple[Fact, Fact] | None) -> float:
+    """The softmax of the best outcome; of a contradiction, how sure it is that both sides were said."""
+    if contradiction:
+        return round(min(fact.probability for fact in contradiction), 3)
+    return round(float(1 / np.exp(odds - odds.max()).sum()), 3)
 
 
 def _outcome(odds: Odds) -> Approach:

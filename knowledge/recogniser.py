@@ -22,7 +22,7 @@ from knowledge.signals import Range
 Vector = NDArray[np.float32]
 
 # Chosen by the benchmark: the weight of the words beside the embedding's 1, L2 regularisation, L-BFGS steps.
-WORDS, REGULARISATION, STEPS = 0.8, 0.03, 40
+WORDS, REGULARISATION, STEPS = 0.8, 0.1, 80
 _NUMBER = re.compile(r"\d[\d.,]*\s?[km]?\b")
 
 

@@ -51,7 +51,8 @@ class Range:
 class Signal:
     """One fact that a project may state.
 
-    Effects are in [-3, 3], on each approach and on a hybrid as such; what is not named gets 0.
+    Effects are in [-3, 3], on each approach and on a hybrid as such; what is not named gets 0. `contradicts` names
+    signals of the same slot that cannot hold beside it.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Signal:
     reason: str
     section: str
     range: Range | None = None
+    contradicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Balance:
 class SignalBook:
     """All signals by id and all slots by name, in the file's order, and the labelled messages to learn them from.
 
-    `digest` is the SHA-256 of both files.
+    `digest` is that of `signals_digest`.
     """
 
     signals: Mapping[str, Signal]
@@ -131,8 +133,12 @@ class BadSignals(KnowledgeError):
 
 
 def signals_digest(path: Path = SIGNALS, messages: Path = MESSAGES) -> str:
-    """SHA-256 of both files, without understanding them."""
-    return hashlib.sha256(path.read_bytes() + messages.read_bytes()).hexdigest()
+    """SHA-256 of what a recogniser is trained on and of the programs that train it, without understanding them.
+
+    An index whose recogniser was trained otherwise is brought up to date before it is used.
+    """
+    programs = (Path(__file__).with_name(f"{name}.py") for name in ("clauses", "amounts", "labelled", "recogniser"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in (path, messages, *programs))).hexdigest()
 
 
 def read_signals(path: Path = SIGNALS, messages: Path = MESSAGES, fitted: Path = FITTED) -> SignalBook:
@@ -152,6 +158,11 @@ def read_signals(path: Path = SIGNALS, messages: Path = MESSAGES, fitted: Path =
             raise BadSignals(
                 f"{path.name}: signal {signal.id} has the unknown slot {signal.slot!r}. Add it to slots."
             )
+        for other in signal.contradicts:
+            if other not in signals or signals[other].slot != signal.slot:
+                raise BadSignals(
+                    f"{path.name}: signal {signal.id} contradicts {other!r}, which its slot does not hold."
+                )
     return SignalBook(signals, slots, signals_digest(path, messages), balance, _labelled(messages, signals))
 
 
@@ -180,6 +191,7 @@ def _signal(row: dict[str, Any]) -> Signal:
         reason=row["reason"],
         section=row["section"],
         range=Range(within["unit"], float(within["from"]), within["to"]) if within else None,
+        contradicts=tuple(row.get("contradicts", ())),
     )
 
 

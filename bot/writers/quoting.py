@@ -27,7 +27,17 @@ REFUSAL = (
     "My sources do not answer that; I can help you choose between prompt engineering, retrieval, fine-tuning, "
     "a hybrid or a simpler tool for your own project."
 )
-PROMPT = PromptVersion("quoting", hashlib.sha256("\n".join([GREETING, WELCOME, REFUSAL]).encode()).hexdigest()[:8])
+MISREAD = "I read and answer in English; your message looks {language}, so I may have misread it."
+WRITE_ENGLISH = (
+    "I read and answer in English only, and your message looks {language}. Please write it to me in English."
+)
+CONTRADICTED = "Two things you wrote cannot both hold, and my advice depends on which of them does."
+PROMPT = PromptVersion(
+    "quoting",
+    hashlib.sha256(
+        "\n".join([GREETING, WELCOME, REFUSAL, MISREAD, WRITE_ENGLISH, CONTRADICTED]).encode()
+    ).hexdigest()[:8],
+)
 
 ADVICE = {
     "prompt-engineering": "Start with prompt engineering.",
@@ -126,9 +136,14 @@ class QuotingWriter:
         """The statements of the answer in reading order; a refusal when the passages do not answer."""
         if queries.kind == "small-talk":
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
-        elif queries.kind == "off-topic" or not answers(queries, retrieval):
-            yield Draft(REFUSAL, "plain")
-        elif verdict:
+            return
+        foreign = queries.language != "English"
+        if queries.kind == "off-topic" or not answers(queries, retrieval):
+            yield Draft(WRITE_ENGLISH.format(language=queries.language) if foreign else REFUSAL, "plain")
+            return
+        if foreign:
+            yield Draft(MISREAD.format(language=queries.language), "plain")
+        if verdict:
             yield from _advise(queries, retrieval, verdict)
             if question:
                 yield Draft(question.text, "question")
@@ -204,6 +219,8 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
 
 
 def _advice(verdict: Verdict) -> str:
+    if verdict.contradiction:
+        return CONTRADICTED
     if verdict.approach == "hybrid":
         first, second = (NAMES[part] for part in verdict.parts)
         return f"Combine {first} with {second}, as two parts that you test separately."

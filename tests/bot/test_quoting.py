@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 
 from bot.consultant import Consultant
-from bot.types import Answer, Statement
-from bot.writers.quoting import REFUSAL
+from bot.types import Answer, Message, Statement
+from bot.writers.quoting import CONTRADICTED, REFUSAL
 from knowledge.documents import read_document
 from knowledge.ingest import CORPUS
 
@@ -240,3 +240,38 @@ def test_a_question_off_the_subject_is_refused_in_one_sentence(answer: Answer) -
 def test_a_refusal_says_what_the_consultant_can_help_with() -> None:
     assert re.fullmatch(r"[^.!?]+ I can help you [^.!?]+\.", REFUSAL)
     assert "prompt engineering, retrieval, fine-tuning" in REFUSAL
+
+
+FOREIGN = {
+    "German": "Wir sind sechs Leute und brauchen Produkttexte für drei Shops. Sollen wir fine-tunen?",
+    "French": "Nous avons 12 000 documents et les infirmières posent des questions. RAG ou fine-tuning?",
+    "Spanish": "Tenemos 40.000 correos etiquetados por tema y queremos clasificarlos.",
+    "Chinese": "我们有一万份文件，护士需要快速回答",
+}
+
+
+@pytest.mark.parametrize(("language", "message"), FOREIGN.items(), ids=FOREIGN.keys())
+def test_another_language_is_said_first(language: str, message: str, consultant: Consultant) -> None:
+    first = consultant.ask(message).statements[0]
+    assert f"looks {language}" in first.text
+    assert "English" in first.text
+
+
+@pytest.mark.parametrize("message", [*PROJECTS.values(), "rag vs fine-tuning", "Should we fine-tune?"], ids=short)
+def test_english_is_not_taken_for_another_language(message: str, consultant: Consultant) -> None:
+    assert all("I read and answer" not in s.text for s in consultant.ask(message).statements)
+
+
+def test_a_contradiction_is_asked_about_in_the_persons_words(consultant: Consultant) -> None:
+    answer = consultant.ask(
+        "We sort two million contract clauses a day into our own 60 clause types. We hold 20,000 clauses labelled by "
+        "our lawyers. Nobody here has ever labelled a single clause. How do we proceed?"
+    )
+    assert answer.verdict is not None
+    assert answer.verdict.approach == "ask-first"
+    assert answer.statements[0].text == CONTRADICTED
+    assert answer.question is not None
+    assert "Nobody here has ever labelled a single clause" in answer.question.text
+    assert "We hold 20,000 clauses labelled by our lawyers" in answer.question.text
+    history = [Message("user", "…"), Message("assistant", answer.question.text)]
+    assert consultant.ask("None yet", history).brief.told[-1].signal == "labels-none"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.question import SURE, ask, share_changed
+from bot.question import ENOUGH, SURE, ask, share_changed
 from bot.types import Fact, ProjectBrief
 from bot.verdict import conclude, decide, with_fact
 from knowledge.signals import Balance, Signal, SignalBook, Slot
@@ -148,3 +148,42 @@ def test_nothing_is_asked_when_the_verdict_is_sure() -> None:
     known = brief("copy", "none")
     assert decide(known, BOOK).confidence >= SURE
     assert ask(known, decide(known, BOOK), BOOK) is None
+
+
+def test_two_facts_that_cannot_both_hold_are_asked_about() -> None:
+    none = replace(BOOK.signals["none"], contradicts=("many",))
+    book = replace(BOOK, signals={**BOOK.signals, "none": none})
+    verdict = decide(brief("copy", "none", "many"), book)
+    assert verdict.approach == "ask-first"
+    assert verdict.contradiction is not None
+    assert {fact.signal for fact in verdict.contradiction} == {"none", "many"}
+    question = ask(brief("copy", "none", "many"), verdict, book)
+    assert question is not None
+    assert question.slot == "labels"
+
+
+def test_a_contradiction_that_decides_nothing_is_let_be() -> None:
+    daily = replace(BOOK.signals["daily"], contradicts=("never",))
+    book = replace(BOOK, signals={**BOOK.signals, "daily": daily})
+    verdict = decide(brief("copy", "none", "live", "live", "daily", "never"), book)
+    assert verdict.contradiction is None
+
+
+def test_who_has_told_much_is_not_asked_more() -> None:
+    known = brief("search", "many")
+    doubtful = replace(decide(known, BOOK), confidence=0.5)
+    assert ask(known, doubtful, BOOK) is not None
+    told = ProjectBrief((*known.facts, *(replace(known.facts[0], slot=f"slot {n}") for n in range(ENOUGH))))
+    assert ask(told, doubtful, BOOK) is None
+
+
+def test_an_undecided_verdict_always_asks() -> None:
+    known = brief("wish")
+    verdict = decide(known, BOOK)
+    sure = replace(
+        BOOK,
+        slots={"change": replace(BOOK.slots["change"], options=(("Never", "wish"),)), "wish": BOOK.slots["wish"]},
+    )
+    assert verdict.approach == "ask-first"
+    assert share_changed(sure.slots["change"], known, verdict, sure) == 0
+    assert ask(known, verdict, sure) is not None

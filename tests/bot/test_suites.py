@@ -1,0 +1,81 @@
+"""The consultant on messages that nothing was fitted on, and on those that hold what must never fail.
+
+The bars are those of the project; the suites in tests/data/suites say who wrote them. A case that fails is printed by
+`consultant eval tests/data/suites/NAME.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.consultant import Consultant
+from bot.evaluation.cases import read_cases
+from bot.evaluation.run import Result, run
+
+SUITES = Path(__file__).parent.parent / "data" / "suites"
+Results = Callable[[str], list[Result]]
+
+
+@pytest.fixture(scope="module")
+def results(consultant: Consultant) -> Results:
+    """Every suite's results, asked once."""
+    known: dict[str, list[Result]] = {}
+
+    def of(suite: str) -> list[Result]:
+        if suite not in known:
+            known[suite] = list(run(read_cases([SUITES / f"{suite}.yaml"]), consultant))
+        return known[suite]
+
+    return of
+
+
+def rate(results: list[Result], check: str) -> float:
+    """The share of the cases with that check that pass it."""
+    passed = [score.passed for result in results for score in result.scores if score.check == check]
+    assert passed
+    return sum(passed) / len(passed)
+
+
+def unmoved(results: list[Result]) -> float:
+    """The share of the stability pairs whose two messages get the same approach."""
+    pairs: dict[str, set[str]] = {}
+    for result in results:
+        if "stability" in result.case.tags and result.answer:
+            verdict = result.answer.verdict
+            pairs.setdefault(result.case.pair, set()).add(verdict.approach if verdict else "none")
+    return sum(len(approaches) == 1 for approaches in pairs.values()) / len(pairs)
+
+
+def test_messages_by_writers_who_had_seen_nothing_get_an_experts_approach(results: Results) -> None:
+    assert rate(results("blind"), "approach") >= 0.93
+
+
+def test_what_is_irrelevant_or_pushy_changes_nothing(results: Results) -> None:
+    assert unmoved(results("stability")) >= 0.95
+    assert unmoved(results("blind-pairs")) >= 0.95
+
+
+def test_what_is_underspecified_is_asked_about_and_what_is_not_is_not(results: Results) -> None:
+    needed = [r for r in results("asking") if r.case.expect.get("asks") is True]
+    told = [r for r in results("asking") if r.case.expect.get("asks") is False]
+    assert rate(needed, "asks") >= 0.9
+    assert rate(told, "asks") >= 0.9
+
+
+@pytest.mark.parametrize("suite", ["asking", "blind", "blind-pairs", "flips", "paraphrases", "stability", "verdicts"])
+def test_every_quote_is_verbatim_and_every_claim_supported(
+    results: Results, consultant: Consultant, suite: str
+) -> None:
+    answers = [result.answer for result in results(suite) if result.answer]
+    assert len(answers) == len(results(suite))
+    store = consultant.retriever.generation().store
+    for answer in answers:
+        for citation in answer.citations:
+            document = store.document(citation.doc)
+            assert document is not None
+            assert document.text[citation.start : citation.end] == citation.quote
+    claims = sum(answer.grounding.sentences for answer in answers)
+    assert sum(answer.grounding.supported for answer in answers) / claims >= 0.98
