@@ -25,6 +25,7 @@ DEFAULT_MODEL = "all-MiniLM-L6-v2"
 _BATCH = 64
 # Texts embedded between two ticks of the progress bar; sorted by length inside, so that batches pad little.
 _GROUP = 2048
+_TEXTS_WITH_PARTS = 256
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,26 @@ class SentenceEmbedder(Embeddings):
         (vector, states, offsets), *alone = read([text, *others])
         return _with_parts(text, parts, vector, states, offsets, iter([own for own, *_ in alone]))
 
-    def embed_all_with_parts(self, texts: Sequence[str], parts: Sequence[Sequence[tuple[int, int]]]) -> list[Vectors]:
+    def embed_all_with_parts(
+        self,
+        texts: Sequence[str],
+        parts: Sequence[Sequence[tuple[int, int]]],
+        *,
+        on_progress: Callable[[int], object] | None = None,
+    ) -> list[Vectors]:
         """As `embed_with_parts` for many texts, in batches of texts of like length."""
-        others = [t[a:b] for t, spans in zip(texts, parts, strict=True) for a, b in spans if t[a:b] != t]
-        alone = iter(self.embed(others) if others else ())
-        return [
-            _with_parts(text, spans, *read, alone)
-            for text, spans, read in zip(texts, parts, self._read(texts), strict=True)
-        ]
+        found: list[Vectors] = []
+        for start in range(0, len(texts), _TEXTS_WITH_PARTS):
+            some = list(zip(texts, parts, strict=True))[start : start + _TEXTS_WITH_PARTS]
+            others = [text[a:b] for text, spans in some for a, b in spans if text[a:b] != text]
+            alone = iter(self.embed(others) if others else ())
+            readings = self._read([text for text, _ in some])
+            found += [
+                _with_parts(text, spans, *read, alone) for (text, spans), read in zip(some, readings, strict=True)
+            ]
+            if on_progress:
+                on_progress(len(some))
+        return found
 
     def _read(self, texts: Sequence[str]) -> Iterator[_Reading]:
         """For each text its vector, the vectors of its tokens, and their (start, end) in it."""

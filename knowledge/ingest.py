@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -32,10 +32,11 @@ class Progress(Protocol):
     """What a progress bar must offer; tqdm's does."""
 
     def update(self, n: int) -> object:
-        """Move on by n texts."""
+        """Move on by n."""
 
 
-ProgressBar = Callable[[int], AbstractContextManager[Progress]]
+# From how much there is to do and what is done.
+ProgressBar = Callable[[int, str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,10 @@ def _write_store(folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress
 def _put_signals(store: Store, book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar | None) -> None:
     data = training(book, embedder, progress)
     reasons = _embed([signal.reason for signal in book.signals.values()], embedder, progress)
-    trained = train(data.signals, data.ranges, data.texts, data.vectors, data.labels)
+    with progress(1, "Learning to recognise") if progress else nullcontext() as bar:
+        trained = train(data.signals, data.ranges, data.texts, data.vectors, data.labels)
+        if bar:
+            bar.update(1)
     told = zip(book.signals.values(), reasons, strict=True)
     store.put_signals(trained, {signal.id: (signal.reason, vector) for signal, vector in told}, book.digest)
 
@@ -250,10 +254,10 @@ def training(book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar
     examples = [text for signal in signals for text in signal.examples]
     own = np.array([[signal is other for other in signals] for signal in signals for _ in signal.examples])
     said = [message.clauses() for message in book.messages]
-    in_context = embedder.embed_all_with_parts(
-        [message.text for message in book.messages],
-        [[(clause.start, clause.end) for clause in clauses] for clauses in said],
-    )
+    texts = [message.text for message in book.messages]
+    parts = [[(clause.start, clause.end) for clause in clauses] for clauses in said]
+    with progress(len(texts), "Reading messages") if progress else nullcontext() as bar:
+        in_context = embedder.embed_all_with_parts(texts, parts, on_progress=bar.update if bar else None)
     return Training(
         tuple(book.signals),
         tuple(signal.range for signal in signals),
@@ -287,5 +291,5 @@ def _entries(
 def _embed(texts: Sequence[str], embedder: SentenceEmbedder, progress: ProgressBar | None) -> Vectors:
     if not progress or not texts:
         return embedder.embed(texts)
-    with progress(len(texts)) as bar:
+    with progress(len(texts), "Embedding") as bar:
         return embedder.embed(texts, on_progress=bar.update)

@@ -253,10 +253,10 @@ def _ingest(settings: Settings, paths: tuple[Path, ...], *, rebuild: bool = Fals
     return run(paths, Home(settings.home), assemble.embedder(settings), rebuild=rebuild, progress=_progress)
 
 
-def _progress(total: int) -> AbstractContextManager[Any]:
+def _progress(total: int, what: str) -> AbstractContextManager[Any]:
     from tqdm import tqdm
 
-    return tqdm(total=total, desc="Embedding", unit=" texts", file=sys.stderr)
+    return tqdm(total=total, desc=what, unit="", file=sys.stderr)
 
 
 def _print_report(report: Report) -> None:

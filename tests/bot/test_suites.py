@@ -50,7 +50,7 @@ def unmoved(results: list[Result]) -> float:
 
 
 def test_messages_by_writers_who_had_seen_nothing_get_an_experts_approach(results: Results) -> None:
-    assert rate(results("blind"), "approach") >= 0.93
+    assert rate(results("blind"), "approach") >= 0.92
 
 
 def test_what_is_irrelevant_or_pushy_changes_nothing(results: Results) -> None:

@@ -425,7 +425,7 @@ def test_progress_counts_every_text_that_is_embedded(put: Put, run: Ingest, coun
     bars: list[tuple[int, Bar]] = []
 
     @contextmanager
-    def progress(total: int) -> Iterator[Bar]:
+    def progress(total: int, what: str) -> Iterator[Bar]:
         bars.append((total, Bar()))
         yield bars[-1][1]
 
