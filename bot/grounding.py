@@ -39,7 +39,8 @@ class Grounder:
             self.supported += 1
             known = self._known(draft.quote)
             citation = known or self._cite(draft.quote)
-            yield Statement(draft.text, draft.block, citation.n, draft.said), None if known else citation
+            statement = Statement(draft.text, draft.block, citation.n, draft.said, draft.place)
+            yield statement, None if known else citation
 
     def result(self) -> tuple[Grounding, Status]:
         """How much of what was claimed is supported."""

@@ -14,7 +14,7 @@ Origin = Literal["said", "inferred", "edited"]
 Approach = Literal["prompt-engineering", "retrieval", "fine-tuning", "hybrid", "simpler-tool", "ask-first"]
 # A reply answers what was asked the turn before; once read, it is part of a project.
 Kind = Literal["project", "question", "reply", "small-talk", "off-topic"]
-Block = Literal["lead", "support", "reason", "against", "change", "step", "question", "plain"]
+Block = Literal["lead", "support", "reason", "against", "change", "step", "cell", "question", "plain"]
 
 # How probable a fact must be to be shown or given as a reason; what is less probable than SAID is inferred.
 RECOGNISED, SAID = 0.2, 0.3
@@ -142,12 +142,16 @@ class Citation:
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence of the answer. `said` are the person's words that it takes up."""
+    """A sentence of the answer. `said` are the person's words that it takes up.
+
+    `place` are the names of the row and the column of a table's cell.
+    """
 
     text: str
     block: Block
     citation: int | None = None
     said: str = ""
+    place: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ class Draft:
     quote: Quote | None = None
     said: str = ""
     reworded: bool = False
+    place: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,11 @@ STATUS_WORDS = {
 }
 
 
-def markdown(statements: Sequence[Statement]) -> str:
-    """The answer as Markdown with `[n]` for citations; usable on a part of an answer while it streams."""
+def markdown(statements: Sequence[Statement], *, tables: bool = True) -> str:
+    """The answer as Markdown with `[n]` for citations; usable on a part of an answer while it streams.
+
+    Without `tables` the cells of one are a list.
+    """
     # Advice opens with the verdict, which is our own and cites nothing.
     advised = bool(statements) and statements[0].block == "lead" and statements[0].citation is None
     labels = _LABELS if advised else _LABELS_AFTER_QUESTION
@@ -51,30 +54,46 @@ def markdown(statements: Sequence[Statement]) -> str:
     step = 0
     for statement in statements:
         block = statement.block
+        if block == "cell" and tables:
+            parts.append(_cell(statement, statements, first=before != "cell"))
+            before = block
+            continue
         if block != before and block in labels:
             parts.append(f"\n\n**{labels[block]}**")
         step = step + 1 if block == "step" else 0
-        parts.append(_joined(block, before, step) + _sentence(statement))
+        parts.append(_joined(block, before, step) + _sentence(statement, tables=tables))
         before = block
     return "".join(parts).strip()
+
+
+def _cell(statement: Statement, statements: Sequence[Statement], *, first: bool) -> str:
+    """A cell of a table, with the head of the table before the first and the name of the row before a row's first."""
+    columns = list(dict.fromkeys(s.place[1] for s in statements if s.block == "cell"))
+    row = escape_markdown(statement.place[0])
+    head = f"\n\n| | {' | '.join(map(escape_markdown, columns))} |\n|---|{'---|' * len(columns)}" if first else ""
+    start = f"\n| **{row}** |" if statement.place[1] == columns[0] else ""
+    return f"{head}{start} {_sentence(statement)} |"
 
 
 def _joined(block: Block, before: Block | None, step: int) -> str:
     """What stands between the statement before and this one."""
     if block == "step":
         return f"\n\n{step}. " if step == 1 else f"\n{step}. "
-    if block in ("reason", "against"):
+    if block in ("reason", "against", "cell"):
         return "\n\n- " if before != block else "\n- "
     if block == before:
         return " "
     return "\n\n"
 
 
-def _sentence(statement: Statement) -> str:
+def _sentence(statement: Statement, *, tables: bool = True) -> str:
     said = f"You said “{escape_markdown(statement.said)}”. " if statement.said else ""
     text = escape_markdown(statement.text)
     if statement.block == "lead":
         text = f"**{text}**"
+    if statement.block == "cell" and not tables:
+        row, column = map(escape_markdown, statement.place)
+        text = f"{column}, {row.lower()}: {text}"
     cited = f" \\[{statement.citation}\\]" if statement.citation else ""
     return f"{said}{text}{cited}"
 
@@ -103,8 +122,8 @@ def unescape_markdown(text: str) -> str:
 
 
 def plain_text(answer: Answer) -> str:
-    """The answer for a terminal: the Markdown without its escapes."""
-    return unescape_markdown(markdown(answer.statements).replace("**", ""))
+    """The answer for a terminal: the Markdown without its escapes, and without tables, whose cells are too wide."""
+    return unescape_markdown(markdown(answer.statements, tables=False).replace("**", ""))
 
 
 def sources_text(answer: Answer) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from bot.queries import is_question
 from bot.types import Block, Draft, PromptVersion, Queries, Question, Quote, Verdict, VerdictReason
 from bot.verdict import NAMES
+from bot.writers.comparing import compared, table
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
 from knowledge.store import Vector
@@ -169,12 +170,19 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     candidates = _candidates(retrieval, retrieval.passages)
     # A follow-up is looked up together with the message before it, the second query.
     message = retrieval.vectors[1 if queries.context else 0]
-    lead = max(candidates, key=lambda c: _fit(c, message), default=None)
+    cells = list(table(retrieval, compared(queries.message)))
+    told = {cell.text for cell in cells}
+    lead = max(
+        (c for c in candidates if plain(c.sentence.text) not in told), key=lambda c: _fit(c, message), default=None
+    )
     if lead is None:
         yield Draft(REFUSAL, "plain")
         return
     used = [lead]
     yield _quote(lead, "lead")
+    if cells:
+        yield from cells
+        return
     steps = _steps(candidates, lead.chunk)
     if steps and _ASKS_FOR_STEPS.match(queries.message):
         yield from (_quote(step, "step") for step in steps if step is not lead)
