@@ -52,14 +52,14 @@ _PAGES = re.compile(
 )
 _PAGES_EACH: dict[str, float] = {
     "page": 1,
-    "pdf": 10,
-    "document": 5,
-    "doc": 5,
+    "pdf": 4,
+    "document": 4,
+    "doc": 4,
     "article": 2,
     "manual": 100,
-    "report": 10,
+    "report": 4,
 }
-_PAGES_EACH |= {"contract": 8, "protocol": 8, "policie": 8, "book": 250, "token": 1 / 400}
+_PAGES_EACH |= {"contract": 4, "protocol": 4, "policie": 4, "book": 250, "token": 1 / 400}
 _LABELS = re.compile(
     r"\b(label\w*|annotat\w*|tagged|coded|categori[sz]ed|classified|graded|scored|screened|verified|marked|"
     r"training (examples?|data|pairs)|(sentence |question |translation )?pairs|past decisions|moderator decisions|"

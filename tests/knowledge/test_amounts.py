@@ -23,7 +23,7 @@ STATED = {
     "deadline": ("3 weeks until demo", "days", 21),
     "we have weeks": ("we have two weeks", "days", 14),
     "pages": ("a handbook of 300 pages", "pages", 300),
-    "files": ("~12,000 PDFs of protocols", "pages", 120_000),
+    "files": ("~12,000 PDFs of protocols", "pages", 48_000),
 }
 
 
