@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bot.consultant import Consultant
 from bot.evaluation.cases import read_cases
@@ -79,3 +80,9 @@ def test_every_quote_is_verbatim_and_every_claim_supported(
             assert document.text[citation.start : citation.end] == citation.quote
     claims = sum(answer.grounding.sentences for answer in answers)
     assert sum(answer.grounding.supported for answer in answers) / claims >= 0.98
+
+
+def test_the_consulting_cases_get_the_experts_approach(shared: Path, consultant: Consultant) -> None:
+    cases = yaml.safe_load((shared / "cases" / "consulting-cases.yaml").read_text(encoding="utf-8"))
+    verdicts = [(consultant.ask(case["user"]).verdict, case["approach"]) for case in cases]
+    assert sum(verdict is not None and verdict.approach == approach for verdict, approach in verdicts) >= 29
