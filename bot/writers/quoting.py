@@ -206,19 +206,25 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
     """The verdict, what bears it out, why and why not in the person's words, what would change it, first steps."""
     yield Draft(_advice(verdict), "lead")
     if verdict.approach == "ask-first":
-        yield from (replace(draft, block="support") for draft in _explain(queries, retrieval) if draft.quote)
+        for draft in _explain(queries, retrieval):
+            if draft.quote:
+                yield draft if draft.block == "cell" else replace(draft, block="support")
         return
     used: list[_Candidate] = []
     lead = _lead(_candidates(retrieval, _all_passages(retrieval)), _told(queries, retrieval), verdict)
     if lead:
         used.append(lead)
         yield _quote(lead, "support")
+    taken_up: set[str] = set()
     for reasons, block, most in (
         (verdict.reasons_for, "reason", MAX_REASONS),
         (verdict.reasons_against, "against", MAX_AGAINST),
     ):
-        for reason, candidate in _supported(reasons, retrieval, used)[:most]:
+        # The same words for and against would read as if the adviser could not decide.
+        fresh = [reason for reason in reasons if reason.you_said not in taken_up]
+        for reason, candidate in _supported(fresh, retrieval, used)[:most]:
             used.append(candidate)
+            taken_up.add(reason.you_said)
             yield _quote(candidate, block, said=reason.you_said)  # type: ignore[arg-type]
     for change in verdict.would_change[:1]:
         yield Draft(change, "change")

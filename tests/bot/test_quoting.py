@@ -275,3 +275,28 @@ def test_a_contradiction_is_asked_about_in_the_persons_words(consultant: Consult
     assert "We hold 20,000 clauses labelled by our lawyers" in answer.question.text
     history = [Message("user", "…"), Message("assistant", answer.question.text)]
     assert consultant.ask("None yet", history).brief.told[-1].signal == "labels-none"
+
+
+@pytest.mark.parametrize("question", PROJECTS.values(), ids=short)
+def test_the_same_words_are_not_said_for_and_against(answer: Answer) -> None:
+    taken_up = {block: {s.said for s in answer.statements if s.block == block} for block in ("reason", "against")}
+    assert not taken_up["reason"] & taken_up["against"]
+
+
+def test_words_that_speak_both_ways_are_taken_up_once(consultant: Consultant) -> None:
+    """The claim's second clause is a reason for tuning and one against it."""
+    answer = consultant.ask(
+        "Insurer: handlers must see the paragraph of an 800-page manual that changes monthly; on top each of 12k "
+        "claims a day gets a fraud flag, 60,000 old ones are marked and prompts do badly at it."
+    )
+    said = [s.said for s in answer.statements if s.said]
+    assert said
+    assert len(set(said)) == len(said)
+
+
+def test_a_comparison_for_a_case_that_is_not_described_keeps_its_table(consultant: Consultant) -> None:
+    answer = consultant.ask("Is RAG or fine-tuning right for us?")
+    assert answer.verdict is not None
+    assert answer.verdict.approach == "ask-first"
+    assert [s.block for s in answer.statements].count("cell") == 6
+    assert answer.statements[-1].block == "question"
