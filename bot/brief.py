@@ -62,7 +62,8 @@ def kind_of(queries: Queries, brief: ProjectBrief) -> Kind:
     """What kind of message it is, now that it is known what it states.
 
     A message that tells of a system to build is about a project, even without "we", and so is "Is fine-tuning right
-    for us?"; one that tells of the person alone, in none of the field's words, is about something else.
+    for us?" and "What if we had labels?"; one that tells of the person alone, in none of the field's words, is
+    about something else.
     """
     if queries.kind == "small-talk":
         return "small-talk"
@@ -73,10 +74,13 @@ def kind_of(queries: Queries, brief: ProjectBrief) -> Kind:
     advice = _ASKS_FOR_ADVICE.search(queries.message) is not None
     wishes = advice or any(fact.slot == "wish" for fact in said)
     if queries.kind == "project":
-        return "project" if tells or _FIELD.search(queries.message) else "off-topic"
+        # Once a project is on the table, the team or the time are said of it.
+        adds = bool(said) and any(fact.slot not in _OF_ANYTHING for fact in brief.told)
+        return "project" if tells or adds or _FIELD.search(queries.message) else "off-topic"
     states = any(not is_question(clause.text) for clause in queries.clauses)
     personal = _FOR_SOMEBODY.search(queries.message) and (advice or not _ASKS_TO_EXPLAIN.match(queries.message))
-    return "project" if (tells or wishes) and (states or personal) else "question"
+    supposes = _HYPOTHESIS.match(queries.message) is not None
+    return "project" if (tells or wishes) and (states or personal or supposes) else "question"
 
 
 def _by_slot(facts: Sequence[Fact]) -> dict[str, list[Fact]]:

@@ -13,10 +13,16 @@ from knowledge.clauses import Clause, clauses
 
 MAX_CHARACTERS = 8000
 MAX_CLAUSES = 40
-# A follow-up leans on the turn before it: it is short, or points back with a word.
+# A follow-up leans on the turn before it: it is short and no whole question, or points back with a word.
 _FOLLOW_UP_WORDS = 9
 _POINTS_BACK = re.compile(
     r"\b(it|its|that|this|these|those|they|them|the same|instead|one|ones|then|else|why|and what|what about)\b",
+    re.I,
+)
+# A question with its verb ("Is a vector database overkill for 40 entries?") is understood alone, however short.
+_WHOLE = re.compile(
+    r"\W*(?:(?:what|who|how|when|why|where|which)\b.*?\s)?"
+    r"(?:is|are|was|do|does|did|can|could|should|shall|would|will|has|have)\s+\w",
     re.I,
 )
 _SMALL_TALK = re.compile(
@@ -101,5 +107,5 @@ def _context(message: str, history: Sequence[Message]) -> str:
     """The person's previous message, when this one cannot be understood without it."""
     before = [clean(m.content) for m in history if m.role == "user"]
     before = [b for b in before if b and not _is_small_talk(b)]
-    short = len(message.split()) <= _FOLLOW_UP_WORDS
+    short = len(message.split()) <= _FOLLOW_UP_WORDS and not _WHOLE.match(message)
     return before[-1][:MAX_CHARACTERS] if before and (short or _POINTS_BACK.search(message)) else ""

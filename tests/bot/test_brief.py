@@ -91,3 +91,16 @@ def test_what_was_said_is_not_overruled_by_what_is_only_inferred(consultant: Con
     history = [Message("user", "We sort tickets and have 40k labelled tickets."), Message("assistant", "…")]
     brief = consultant.ask("The tickets come from three offices.", history).brief
     assert [f.signal for f in brief.told if f.slot == "labelled_data"] == ["labels-many"]
+
+
+def test_a_hypothesis_is_answered_and_then_forgotten(consultant: Consultant) -> None:
+    told = "We sort two million mails a month into 12 topics that never change. Nobody has labelled anything."
+    history = [Message("user", told), Message("assistant", "…")]
+    supposed = consultant.ask("What if we had 40,000 labelled mails?", history)
+    assert supposed.kind == "project"
+    assert supposed.verdict is not None
+    assert supposed.verdict.approach == "fine-tuning"
+    history += [Message("user", "What if we had 40,000 labelled mails?"), Message("assistant", "…")]
+    after = consultant.ask("They come in by night, we have two developers.", history)
+    assert after.kind == "project"
+    assert [f.signal for f in after.brief.told if f.slot == "labelled_data"] == ["labels-none"]

@@ -186,6 +186,13 @@ def test_a_follow_up_leans_on_the_message_before(message: str) -> None:
     assert read_queries(message).context == ""
 
 
+@pytest.mark.parametrize(
+    "message", ["Is a vector database overkill for 40 FAQ entries?", "What is LoRA?", "How many examples do I need?"]
+)
+def test_a_short_question_that_is_whole_leans_on_nothing(message: str) -> None:
+    assert read_queries(message, [Message("user", PROJECT)]).context == ""
+
+
 def test_small_talk_is_no_context() -> None:
     history = [Message("user", PROJECT), Message("assistant", "Prompt first."), Message("user", "thanks!")]
     assert read_queries("What does it cost?", history).context == PROJECT
