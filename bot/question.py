@@ -28,7 +28,8 @@ def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | N
     if not undecided and (verdict.confidence >= SURE or len(brief.told) >= ENOUGH):
         return None
     open_slots = [slot for slot in book.slots.values() if slot.name not in known | NEVER and slot.options]
-    shares = {slot.name: share_changed(slot, brief, verdict, book) for slot in open_slots}
+    sums = Sums(brief, book)
+    shares = {slot.name: share_changed(slot, verdict, sums) for slot in open_slots}
     worth = [slot for slot in open_slots if shares[slot.name] >= WORTH_ASKING or undecided]
     if not worth:
         return None
@@ -37,7 +38,6 @@ def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | N
     return Question(best.name, best.ask, tuple(words for words, _ in best.options))
 
 
-def share_changed(slot: Slot, brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> float:
+def share_changed(slot: Slot, verdict: Verdict, sums: Sums) -> float:
     """The share of the slot's answers under which the verdict would be another."""
-    sums = Sums(brief, book)
     return sum(sums.outcome_if(signal) != verdict.approach for _, signal in slot.options) / len(slot.options)

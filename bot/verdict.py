@@ -117,13 +117,6 @@ def _reasons(
     return tuple(sorted(found, key=lambda reason: -abs(reason.effect)))
 
 
-def with_fact(brief: ProjectBrief, signal_id: str, book: SignalBook) -> ProjectBrief:
-    """The brief as it would be if this signal held, in place of what is known of its slot."""
-    signal = book.signals[signal_id]
-    others = tuple(fact for fact in brief.facts if fact.slot != signal.slot)
-    return replace(brief, facts=(*others, Fact(signal.slot, signal.id, signal.means, "", "inferred")))
-
-
 def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, limit: int = 3) -> tuple[str, ...]:
     """What would change the verdict, found by flipping one fact at a time; sentences in our words."""
     found: dict[str, str] = {}

@@ -117,9 +117,7 @@ class SentenceEmbedder(Embeddings):
     def _read(self, texts: Sequence[str]) -> Iterator[_Reading]:
         """For each text its vector, the vectors of its tokens, and their (start, end) in it."""
         encoder = self._encoder()
-        places = encoder.tokenizer(
-            list(texts), return_offsets_mapping=True, truncation=True, max_length=encoder.max_seq_length
-        )["offset_mapping"]
+        places = self._tokens(texts)["offset_mapping"]
         rows: Any = encoder.encode(
             list(texts), batch_size=_BATCH, output_value=None, normalize_embeddings=True, show_progress_bar=False
         )
@@ -135,13 +133,10 @@ class SentenceEmbedder(Embeddings):
         """
         import torch
 
-        encoder = self._encoder()
-        tokens = encoder.tokenizer(
-            list(texts), return_offsets_mapping=True, truncation=True, max_length=encoder.max_seq_length
-        )
+        tokens = self._tokens(texts)
         lengths = [len(ids) for ids in tokens["input_ids"]]
         owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
-        model: Any = encoder[0].auto_model
+        model: Any = self._encoder()[0].auto_model
         with torch.inference_mode():
             states = model(
                 input_ids=torch.tensor([[i for ids in tokens["input_ids"] for i in ids]]),
@@ -150,6 +145,13 @@ class SentenceEmbedder(Embeddings):
             ).last_hidden_state[0]
         for state, offsets in zip(states.split(lengths), tokens["offset_mapping"], strict=True):
             yield _unit(state.mean(0).numpy()), state.numpy(), np.array(offsets)
+
+    def _tokens(self, texts: Sequence[str]) -> Any:
+        """The tokens that the model reads, `input_ids` and `offset_mapping` a list for each text, unpadded."""
+        encoder = self._encoder()
+        return encoder.tokenizer(
+            list(texts), return_offsets_mapping=True, truncation=True, max_length=encoder.max_seq_length
+        )
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """LangChain's form of `embed`."""

@@ -14,13 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.queries import is_question
-from bot.types import Block, Draft, PromptVersion, Queries, Question, Quote, Verdict, VerdictReason
+from bot.types import Draft, PromptVersion, Queries, Question, Verdict, VerdictReason
 from bot.verdict import NAMES
+from bot.writers.candidates import Candidate, fit, listed, quotable, quoted, repeats
 from bot.writers.comparing import compared, table
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
 from knowledge.store import Vector
-from knowledge.types import Chunk, Passage, Sentence
+from knowledge.types import Passage
 
 GREETING = "Hello. Tell me about your project: the task, the data you have, your time and your budget."
 WELCOME = "You are welcome. Tell me more about your project whenever you like."
@@ -58,15 +59,11 @@ GUIDES = {
 MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
-MAX_SUPPORT = 4
 # How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
 ANSWERS = 0.36
 PROJECT_ANSWERS = 0.28
 KNOWN, UNKNOWN_ANSWERS = 0.9, 0.51
-REASON = 0.44
 SUPPORT = 0.42
-REPEATS = 0.83
-OPENS = 0.1
 # A section chosen for a reason by hand answers with its first sentence, unless another says the reason better.
 FIRST = 0.2
 # What fits the task at hand outweighs what holds for any task.
@@ -81,16 +78,6 @@ _ASKS_WHAT_FITS = re.compile(
 _ASKS_FOR_STEPS = re.compile(
     r"^\W*(how (do|can|should|would) (i|we|you)|how to|what (do i|should i|should we) do first)\b", re.I
 )
-_LEANS_BACK = re.compile(
-    r"(This|That|These|Those|It|Its|They|Their|Such|He|She|However|But|And|So|Also|Therefore|Thus|Then|Here|There|"
-    r"Instead|Another|Both|Otherwise|Moreover|Furthermore|Additionally|As a result|For example|In addition|"
-    r"On the other hand|In contrast|Similarly)\b"
-)
-_NAMES_APPROACH = re.compile(
-    r"\b(prompt\w*|retriev\w+|RAG|fine-tun\w+|tun(e|ing)|train\w*|classifier|parser|rules?|lookup|database|tool|hybrid|"
-    r"template|examples|small model)\b",
-    re.I,
-)
 _WORDS = {
     "prompt-engineering": re.compile(r"\bprompt", re.I),
     "retrieval": re.compile(r"\bretriev|\bRAG\b|\bsearch|look\w* up", re.I),
@@ -99,21 +86,6 @@ _WORDS = {
         r"\b(rules?|parser|database|tool|forecasting|quer(y|ies)|template|classical|classifier)\b", re.I
     ),
 }
-_STEP_BEFORE = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}[.)]|[-*+])[ \t]+$")
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    passage: Passage
-    sentence: Sentence
-    vector: Vector
-    heading: Vector | None
-    first: bool
-    about_task: bool
-
-    @property
-    def chunk(self) -> Chunk:
-        return self.passage.chunk
 
 
 @dataclass(frozen=True)
@@ -167,39 +139,39 @@ def answers(queries: Queries, retrieval: Retrieval) -> bool:
 
 def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     """A direct answer, then what supports it: two to five sentences, or steps when steps were asked for."""
-    candidates = _candidates(retrieval, retrieval.passages)
+    candidates = quotable(retrieval, retrieval.passages)
     # A follow-up is looked up together with the message before it, the second query.
     message = retrieval.vectors[1 if queries.context else 0]
     cells = list(table(retrieval, compared(queries.message)))
     told = {cell.text for cell in cells}
     lead = max(
-        (c for c in candidates if plain(c.sentence.text) not in told), key=lambda c: _fit(c, message), default=None
+        (c for c in candidates if plain(c.sentence.text) not in told), key=lambda c: fit(c, message), default=None
     )
     if lead is None:
         yield Draft(REFUSAL, "plain")
         return
     used = [lead]
-    yield _quote(lead, "lead")
+    yield quoted(lead, "lead")
     if cells:
         yield from cells
         return
-    steps = _steps(candidates, lead.chunk)
+    steps = listed(candidates, lead.chunk)
     if steps and _ASKS_FOR_STEPS.match(queries.message):
-        yield from (_quote(step, "step") for step in steps if step is not lead)
+        yield from (quoted(step, "step") for step in steps if step is not lead)
         return
     beside = [c for c in candidates if c.chunk == lead.chunk and c is not lead]
     beyond = [c for c in candidates if c.chunk != lead.chunk]
     for group, most in ((beside, 2), (beyond, 2)):
-        ranked = sorted(group, key=lambda c: -_fit(c, message))
-        chosen: list[_Candidate] = []
+        ranked = sorted(group, key=lambda c: -fit(c, message))
+        chosen: list[Candidate] = []
         for candidate in ranked:
             near = float(candidate.vector @ message) >= SUPPORT or candidate.first
-            if len(chosen) < most and near and not _repeats(candidate, [*used, *chosen]):
+            if len(chosen) < most and near and not repeats(candidate, [*used, *chosen]):
                 chosen.append(candidate)
         # What stands together in a section is read in its order.
         chosen.sort(key=lambda c: candidates.index(c))
         used += chosen
-        yield from (_quote(c, "support") for c in chosen)
+        yield from (quoted(c, "support") for c in chosen)
 
 
 def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterator[Draft]:
@@ -210,11 +182,11 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
             if draft.quote:
                 yield draft if draft.block == "cell" else replace(draft, block="support")
         return
-    used: list[_Candidate] = []
-    lead = _lead(_candidates(retrieval, _all_passages(retrieval)), _told(queries, retrieval), verdict)
+    used: list[Candidate] = []
+    lead = _lead(quotable(retrieval, _all_passages(retrieval)), _told(queries, retrieval), verdict)
     if lead:
         used.append(lead)
-        yield _quote(lead, "support")
+        yield quoted(lead, "support")
     taken_up: set[str] = set()
     for reasons, block, most in (
         (verdict.reasons_for, "reason", MAX_REASONS),
@@ -225,11 +197,11 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
         for reason, candidate in _supported(fresh, retrieval, used)[:most]:
             used.append(candidate)
             taken_up.add(reason.you_said)
-            yield _quote(candidate, block, said=reason.you_said)  # type: ignore[arg-type]
+            yield quoted(candidate, block, said=reason.you_said)  # type: ignore[arg-type]
     for change in verdict.would_change[:1]:
         yield Draft(change, "change")
     steps = _first_steps(retrieval, verdict)
-    yield from (_quote(step, "step") for step in steps[:MAX_STEPS])
+    yield from (quoted(step, "step") for step in steps[:MAX_STEPS])
 
 
 def _advice(verdict: Verdict) -> str:
@@ -242,8 +214,8 @@ def _advice(verdict: Verdict) -> str:
 
 
 def _supported(
-    reasons: Sequence[VerdictReason], retrieval: Retrieval, used: Sequence[_Candidate]
-) -> list[tuple[VerdictReason, _Candidate]]:
+    reasons: Sequence[VerdictReason], retrieval: Retrieval, used: Sequence[Candidate]
+) -> list[tuple[VerdictReason, Candidate]]:
     """Each reason with the sentence of its section that says it best, none repeated; the strongest first."""
     generation = retrieval.generation
     sections = [
@@ -251,13 +223,13 @@ def _supported(
         for r in reasons
         if r.section in generation.place
     ]
-    candidates = _candidates(retrieval, sections)
-    found: list[tuple[VerdictReason, _Candidate]] = []
+    candidates = quotable(retrieval, sections)
+    found: list[tuple[VerdictReason, Candidate]] = []
     for reason in reasons:
         own = [
             c
             for c in candidates
-            if c.chunk.id == reason.section and not _repeats(c, [*used, *(known for _, known in found)])
+            if c.chunk.id == reason.section and not repeats(c, [*used, *(known for _, known in found)])
         ]
         meaning = generation.reasons.get(reason.signal)
         told = any(reason.you_said == known.you_said for known, _ in found)
@@ -266,12 +238,12 @@ def _supported(
     return found
 
 
-def _first_steps(retrieval: Retrieval, verdict: Verdict) -> list[_Candidate]:
+def _first_steps(retrieval: Retrieval, verdict: Verdict) -> list[Candidate]:
     """The steps of the guide to the approach."""
     doc = GUIDES.get(verdict.approach)
     chunks = [c for c in retrieval.generation.chunks if c.doc == doc and _STARTS.match(c.heading)]
-    candidates = _candidates(retrieval, [Passage(c, 1.0, 1.0, 0.0) for c in chunks])
-    return [step for chunk in chunks for step in _steps(candidates, chunk)]
+    candidates = quotable(retrieval, [Passage(c, 1.0, 1.0, 0.0) for c in chunks])
+    return [step for chunk in chunks for step in listed(candidates, chunk)]
 
 
 def _told(queries: Queries, retrieval: Retrieval) -> _Told:
@@ -282,16 +254,16 @@ def _told(queries: Queries, retrieval: Retrieval) -> _Told:
     return _Told(retrieval.vectors[0], retrieval.vectors[rows[False]], retrieval.vectors[rows[True]])
 
 
-def _suits(candidate: _Candidate, told: _Told) -> float:
+def _suits(candidate: Candidate, told: _Told) -> float:
     """How well a sentence suits the project: the whole message, what was asked, and the one statement it is nearest
     to; a project is told in many statements, and the task is only one of them."""
     nearest = float((told.stated @ candidate.vector).max(initial=0))
     heading = candidate.vector if candidate.heading is None else candidate.heading
     asked = float((told.asked @ heading).max(initial=0))
-    return _fit(candidate, told.message) + 0.3 * nearest + 0.5 * asked + TASK * candidate.about_task
+    return fit(candidate, told.message) + 0.3 * nearest + 0.5 * asked + TASK * candidate.about_task
 
 
-def _lead(pool: Sequence[_Candidate], told: _Told, verdict: Verdict) -> _Candidate | None:
+def _lead(pool: Sequence[Candidate], told: _Told, verdict: Verdict) -> Candidate | None:
     """The sentence that bears the verdict out: it opens a section that is asked what fits, names the approach, and
     stands in a document that the reasons stand in too."""
     names = [_WORDS[part] for part in verdict.parts]
@@ -307,71 +279,6 @@ def _lead(pool: Sequence[_Candidate], told: _Told, verdict: Verdict) -> _Candida
     return max(leads, key=lambda c: _suits(c, told), default=None) if names else None
 
 
-def _candidates(retrieval: Retrieval, passages: Sequence[Passage]) -> list[_Candidate]:
-    """Every sentence of the passages that can stand alone."""
-    ids = [p.chunk.id for p in passages]
-    said = retrieval.generation.store.sentences_of(ids)
-    topics = retrieval.generation.topics
-    headings = retrieval.generation.store.headings_of(ids)
-    return [
-        _Candidate(
-            passage,
-            sentence,
-            vector,
-            headings.get(passage.chunk.id),
-            i == 0,
-            topics[passage.chunk.doc] == "tasks",
-        )
-        for passage in passages
-        for i, (sentence, vector) in enumerate(said[passage.chunk.id])
-        if stands_alone(sentence.text)
-    ]
-
-
 def _all_passages(retrieval: Retrieval) -> list[Passage]:
     found = {p.chunk.id: p for group in retrieval.by_query for p in group}
     return list((found | {p.chunk.id: p for p in retrieval.passages}).values())
-
-
-def _steps(candidates: Sequence[_Candidate], chunk: Chunk) -> list[_Candidate]:
-    """The items of the lists in a chunk; without a list, nothing."""
-    return [
-        c
-        for c in candidates
-        if c.chunk == chunk and _STEP_BEFORE.search(chunk.text[: c.sentence.start - chunk.start])
-    ]
-
-
-def _fit(candidate: _Candidate, message: Vector) -> float:
-    """How well a sentence answers: its likeness and its passage's score; the one that opens a section answers
-    the section's heading, so it counts as much as the heading is like the question."""
-    own = float(candidate.vector @ message)
-    if candidate.first and candidate.heading is not None:
-        own = max(own, float(candidate.heading @ message)) + OPENS
-    return own + 0.25 * candidate.passage.score
-
-
-def _repeats(candidate: _Candidate, used: Sequence[_Candidate]) -> bool:
-    return any(
-        candidate.sentence.text == u.sentence.text or float(candidate.vector @ u.vector) > REPEATS for u in used
-    )
-
-
-def stands_alone(text: str) -> bool:
-    """Whether a sentence reads well without its neighbours: whole, of sensible length, not leaning back.
-
-    >>> stands_alone("LoRA trains two small matrices."), stands_alone("It is cheap."), stands_alone("Book Free Call")
-    (True, False, False)
-    """
-    words = text.split()
-    return (
-        4 <= len(words) <= 60
-        and re.search(r"[.!][\"”’)]?$", text) is not None
-        and (text[0].isupper() or text[0].isdigit() or text[0] in '"“‘')
-        and not _LEANS_BACK.match(text)
-        and not re.search(r"\||https?://|^\W*\w+:\s*$", text)
-    )
-
-
-def _quote(candidate: _Candidate, block: Block, *, said: str = "") -> Draft:
-    return Draft(plain(candidate.sentence.text), block, Quote(candidate.passage, candidate.sentence), said)

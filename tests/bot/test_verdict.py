@@ -8,7 +8,7 @@ import pytest
 
 from bot.question import ENOUGH, SURE, ask, share_changed
 from bot.types import Fact, ProjectBrief
-from bot.verdict import conclude, decide, with_fact
+from bot.verdict import Sums, conclude, decide
 from knowledge.signals import Balance, Signal, SignalBook, Slot
 
 
@@ -91,7 +91,8 @@ def test_what_would_change_the_verdict_really_changes_it() -> None:
     given = brief("copy", "none")
     changes = conclude(given, BOOK).would_change
     assert any("fine-tuning" in change or "hybrid" in change for change in changes)
-    assert decide(with_fact(given, "many", BOOK), BOOK).approach != decide(given, BOOK).approach
+    flipped = Sums(given, BOOK).outcome_if("many")
+    assert flipped == decide(brief("copy", "many"), BOOK).approach != decide(given, BOOK).approach
 
 
 def test_the_question_is_the_one_whose_answers_change_most() -> None:
@@ -99,7 +100,9 @@ def test_the_question_is_the_one_whose_answers_change_most() -> None:
     verdict = decide(known, BOOK)
     question = ask(known, verdict, BOOK)
     shares = {
-        s.name: share_changed(s, known, verdict, BOOK) for s in BOOK.slots.values() if s.name not in ("task", "wish")
+        s.name: share_changed(s, verdict, Sums(known, BOOK))
+        for s in BOOK.slots.values()
+        if s.name not in ("task", "wish")
     }
     assert question is not None
     assert shares[question.slot] == max(shares.values())
@@ -185,5 +188,5 @@ def test_an_undecided_verdict_always_asks() -> None:
         slots={"change": replace(BOOK.slots["change"], options=(("Never", "wish"),)), "wish": BOOK.slots["wish"]},
     )
     assert verdict.approach == "ask-first"
-    assert share_changed(sure.slots["change"], known, verdict, sure) == 0
+    assert share_changed(sure.slots["change"], verdict, Sums(known, sure)) == 0
     assert ask(known, verdict, sure) is not None
