@@ -6,11 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import abstaining, chunking, grounding, ingesting, latency, recognising, startup
+from benchmarks import abstaining, chunking, coverage, finding, grounding, ingesting, latency, recognising, startup
 
 BENCHMARKS = {
     "abstaining": abstaining.run,
     "chunking": chunking.run,
+    "coverage": coverage.run,
+    "finding": finding.run,
     "grounding": grounding.run,
     "ingesting": ingesting.run,
     "latency": latency.run,

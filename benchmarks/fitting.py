@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fitting`: fit the balance of the verdict to labelled messages, write knowledge/fitted.json.
+"""`python -m benchmarks.fitting`: fit the balance of the verdict, write knowledge/fitted.json and recogniser.npz.
 
 The effects written in signals.yaml are an expert's; here they are scaled and moved (L2 towards the written ones) so
 that the softmax of the outcomes fits what experts advised. The facts of each message are recognised by a model that
@@ -25,9 +25,9 @@ from bot.queries import read_queries
 from bot.settings import read_settings
 from bot.types import ProjectBrief
 from knowledge.embeddings import SentenceEmbedder, Vectors
-from knowledge.ingest import Training, training
-from knowledge.recogniser import Recogniser, train
+from knowledge.recogniser import Recogniser, Trained, train
 from knowledge.signals import APPROACHES, FITTED, OUTCOMES, SignalBook, read_signals
+from knowledge.training import Lessons, lessons, read, ship
 
 SUITES = Path(__file__).parent.parent / "tests" / "data" / "suites"
 # L2 of what the effects are moved by; chosen by the cross-validation below.
@@ -51,14 +51,15 @@ def main() -> int:
     """Print the cross-validation, fit on all, write the file."""
     book = read_signals()
     embedder = assemble.embedder(read_settings())
-    data = training(book, embedder)
-    samples = [*_messages(book, data), *_suites(book, data, embedder)]
+    known, vectors = lessons(book), read(book, embedder)
+    made = train(known.signals, known.ranges, known.texts, vectors, known.labels)
+    samples = [*_messages(book, known, vectors), *_suites(book, made, embedder)]
     # A contradiction is asked about whatever the sums say; its facts teach nothing about their effects.
     fitted_on = [s for s in samples if s.suite not in HELD_OUT and not _contradicts_itself(s, book)]
     right: dict[str, list[bool]] = {}
     groups = [s.group for s in fitted_on]
-    for known, held_out in GroupKFold(8).split(fitted_on, groups=groups):
-        model = Model(book).fit([fitted_on[i] for i in known])
+    for others, held_out in GroupKFold(8).split(fitted_on, groups=groups):
+        model = Model(book).fit([fitted_on[i] for i in others])
         for i in held_out:
             right.setdefault(fitted_on[i].suite, []).append(model.outcome(fitted_on[i]) in fitted_on[i].accepted)
     model = Model(book).fit(fitted_on)
@@ -67,6 +68,7 @@ def main() -> int:
             right.setdefault(f"{sample.suite} (not fitted on)", []).append(model.outcome(sample) in sample.accepted)
     for suite, passed in right.items():
         print(f"{suite:<30} {sum(passed):>4} of {len(passed):<4} {np.mean(passed):.1%}")
+    ship(made, known, embedder)
     FITTED.write_text(json.dumps(model.as_json(), indent=1) + "\n", encoding="utf-8")
     return 0
 
@@ -143,7 +145,7 @@ def _contradicts_itself(sample: Sample, book: SignalBook) -> bool:
     return any(probable & set(book.signals[signal].contradicts) for signal in probable)
 
 
-def _messages(book: SignalBook, data: Training) -> list[Sample]:
+def _messages(book: SignalBook, known: Lessons, vectors: Vectors) -> list[Sample]:
     """The labelled messages, each read by a recogniser that was trained on the others."""
     examples = sum(len(s.examples) for s in book.signals.values())
     counts = [len(m.clauses()) for m in book.messages]
@@ -151,19 +153,19 @@ def _messages(book: SignalBook, data: Training) -> list[Sample]:
     samples = []
     for fold in range(FOLDS):
         kept = (owner % FOLDS != fold) | (owner < 0)
-        texts = [text for text, keep in zip(data.texts, kept, strict=True) if keep]
-        recogniser = Recogniser(train(data.signals, data.ranges, texts, data.vectors[kept], data.labels[kept]))
+        texts = [text for text, keep in zip(known.texts, kept, strict=True) if keep]
+        recogniser = Recogniser(train(known.signals, known.ranges, texts, vectors[kept], known.labels[kept]))
         for n in range(fold, len(book.messages), FOLDS):
             message = book.messages[n]
             if message.approach not in OUTCOMES:
                 continue
-            weights = _weights(message.text, data.vectors[owner == n], book, recogniser)
+            weights = _weights(message.text, vectors[owner == n], book, recogniser)
             samples.append(Sample(weights, (message.approach,), f"m{n}", "labelled messages"))
     return samples
 
 
-def _suites(book: SignalBook, data: Training, embedder: SentenceEmbedder) -> list[Sample]:
-    recogniser = Recogniser(train(data.signals, data.ranges, data.texts, data.vectors, data.labels))
+def _suites(book: SignalBook, made: Trained, embedder: SentenceEmbedder) -> list[Sample]:
+    recogniser = Recogniser(made)
     samples = []
     for path in sorted(SUITES.glob("*.yaml")):
         for case in read_cases([path]):

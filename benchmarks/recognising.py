@@ -13,9 +13,9 @@ from sklearn.metrics import average_precision_score
 
 from bot import assemble
 from bot.settings import read_settings
-from knowledge.ingest import training
 from knowledge.recogniser import Recogniser, train
 from knowledge.signals import read_signals
+from knowledge.training import lessons, read
 
 FOLDS = 5
 
@@ -23,7 +23,7 @@ FOLDS = 5
 def run() -> dict[str, Any]:
     """Print both figures, micro-averaged over all clauses and signals."""
     book = read_signals()
-    data = training(book, assemble.embedder(read_settings()))
+    data, vectors = lessons(book), read(book, assemble.embedder(read_settings()))
     counts = [len(message.clauses()) for message in book.messages]
     examples = len(data.texts) - sum(counts)
     owner = np.concatenate([np.full(examples, -1), np.repeat(np.arange(len(counts)), counts)])
@@ -31,11 +31,11 @@ def run() -> dict[str, Any]:
     for fold in range(FOLDS):
         kept = (owner % FOLDS != fold) | (owner < 0)
         texts = [text for text, keep in zip(data.texts, kept, strict=True) if keep]
-        recogniser = Recogniser(train(data.signals, data.ranges, texts, data.vectors[kept], data.labels[kept]))
+        recogniser = Recogniser(train(data.signals, data.ranges, texts, vectors[kept], data.labels[kept]))
         held_out = [text for text, keep in zip(data.texts, kept, strict=True) if not keep]
-        scores[~kept] = recogniser.scores(held_out, data.vectors[~kept])
-    told, wanted = data.vectors[examples:], data.labels[examples:]
-    likeness = told @ data.vectors[:examples].T
+        scores[~kept] = recogniser.scores(held_out, vectors[~kept])
+    told, wanted = vectors[examples:], data.labels[examples:]
+    likeness = told @ vectors[:examples].T
     nearest = np.stack([likeness[:, data.labels[:examples, s]].max(axis=1) for s in range(len(data.signals))], axis=1)
     precision = {
         "trained": float(average_precision_score(wanted.ravel(), scores[examples:].ravel())),

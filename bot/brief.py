@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from bot.errors import BadEdit
 from bot.queries import is_question
-from bot.types import SAID, Fact, Kind, Origin, ProjectBrief, Queries
+from bot.types import SAID, Edit, Fact, Kind, Origin, ProjectBrief, Queries
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
 
+Embed = Callable[[Sequence[str]], Vector]
+# What is set by hand is a phrase, in characters.
+LONGEST_EDIT = 200
 # What is less probable counts for nothing.
 LEAST = 0.02
 _HYPOTHESIS = re.compile(
@@ -56,6 +60,36 @@ def read_brief(
     before, now = _by_slot(earlier.facts), _by_slot(said)
     facts = [fact for slot in book.slots for fact in _latest(before.get(slot, []), now.get(slot, []))]
     return ProjectBrief(tuple(facts))
+
+
+def edited(
+    brief: ProjectBrief, edits: Sequence[Edit], book: SignalBook, recogniser: Recogniser, embed: Embed
+) -> ProjectBrief:
+    """The brief with what the person set by hand in place of what was read; raises BadEdit."""
+    facts = {slot: list(found) for slot, found in _by_slot(brief.facts).items()}
+    for edit in edits:
+        if edit.slot not in book.slots:
+            raise BadEdit(f"There is no fact named “{edit.slot}”. Use one of: {', '.join(book.slots)}.")
+        value = " ".join(edit.value.split())[:LONGEST_EDIT]
+        facts[edit.slot] = [_meant(book.slots[edit.slot], value, book, recogniser, embed)] if value else []
+    return ProjectBrief(tuple(fact for slot in book.slots for fact in facts.get(slot, [])))
+
+
+def _meant(slot: Slot, value: str, book: SignalBook, recogniser: Recogniser, embed: Embed) -> Fact:
+    """The fact of a slot that a value names, by its quick reply or its meaning, or else says in other words."""
+    known = {words.casefold(): signal for words, signal in slot.options}
+    of_slot = [signal for signal in book.signals.values() if signal.slot == slot.name]
+    for signal in of_slot:
+        known |= {signal.id: signal.id, signal.means.casefold(): signal.id}
+    name = known.get(value.casefold().rstrip(" .!"), known.get(value.casefold()))
+    if name is None:
+        scores = recogniser.scores([value], embed([value]))[0]
+        best = max(of_slot, key=lambda signal: scores[recogniser.signals.index(signal.id)])
+        if scores[recogniser.signals.index(best.id)] < SAID:
+            replies = ", ".join(words for words, _ in slot.options) or ", ".join(s.means for s in of_slot[:5])
+            raise BadEdit(f"“{value}” says nothing that I understand of this: {slot.means} Write one of: {replies}.")
+        name = best.id
+    return Fact(slot.name, name, book.signals[name].means, value, "edited")
 
 
 def kind_of(queries: Queries, brief: ProjectBrief) -> Kind:

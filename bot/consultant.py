@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bot.brief import asked_slot, kind_of, quick_reply, read_brief
+from bot.brief import asked_slot, edited, kind_of, quick_reply, read_brief
 from bot.grounding import Grounder
 from bot.queries import read_queries, readable
 from bot.question import ask
@@ -18,6 +18,7 @@ from bot.types import (
     Answer,
     Citation,
     Draft,
+    Edit,
     Message,
     ProjectBrief,
     PromptVersion,
@@ -103,11 +104,14 @@ class Consultant:
         # A conversation's earlier messages come with every turn; each is embedded once.
         self._embed = lru_cache(maxsize=512)(retriever.embedder.embed_with_parts)
 
-    def ask(self, question: str, history: Sequence[Message] = ()) -> Answer:
-        """The whole answer; raises BadQuestion, NoIndex, IndexMismatch or BrokenGeneration."""
-        return self.stream(question, history).answer
+    def ask(self, question: str, history: Sequence[Message] = (), edits: Sequence[Edit] = ()) -> Answer:
+        """The whole answer; raises BadQuestion, BadEdit, NoIndex, IndexMismatch or BrokenGeneration.
 
-    def stream(self, question: str, history: Sequence[Message] = ()) -> AnswerStream:
+        `edits` are facts that the person set by hand; they win over whatever the messages say.
+        """
+        return self.stream(question, history, edits).answer
+
+    def stream(self, question: str, history: Sequence[Message] = (), edits: Sequence[Edit] = ()) -> AnswerStream:
         """The answer as it is written; a bad question raises here, before anything is shown."""
         queries = read_queries(question, history)
         asked = self._asked(history)
@@ -116,13 +120,13 @@ class Consultant:
         ):
             # "No" is small talk and "about 300" says nothing, unless it answers what was asked.
             queries = replace(queries, kind="reply")
-        return AnswerStream(self._run(queries, history))
+        return AnswerStream(self._run(queries, history, edits))
 
     def _run(
-        self, queries: Queries, history: Sequence[Message]
+        self, queries: Queries, history: Sequence[Message], edits: Sequence[Edit]
     ) -> Iterator[tuple[Statement, Citation | None] | Answer]:
         started = time.perf_counter()
-        brief = self._brief(queries, history)
+        brief = self._brief(queries, history, edits)
         queries = replace(queries, kind=kind_of(queries, brief))
         retrieval = self._retrieve(queries)
         retrieved = time.perf_counter()
@@ -156,8 +160,8 @@ class Consultant:
             },
         )
 
-    def _brief(self, queries: Queries, history: Sequence[Message]) -> ProjectBrief:
-        """What all messages of the person say of the project, the latest last."""
+    def _brief(self, queries: Queries, history: Sequence[Message], edits: Sequence[Edit]) -> ProjectBrief:
+        """What all messages of the person say of the project, the latest last, and what they set by hand."""
         brief = ProjectBrief()
         recogniser = self.retriever.generation().recogniser
         if queries.kind == "small-talk" or not recogniser.signals:
@@ -165,7 +169,7 @@ class Consultant:
         for said, asked in [*self._earlier(history), (queries, self._asked(history))]:
             vectors = self._vectors(said)[1:]
             brief = read_brief(said, vectors, self.book, recogniser, brief, asked, latest=said is queries)
-        return brief
+        return edited(brief, edits, self.book, recogniser, self.retriever.embedder.embed) if edits else brief
 
     def _earlier(self, history: Sequence[Message]) -> Iterator[tuple[Queries, Slot | None]]:
         """The person's earlier messages that could be read, each with the slot asked for before it."""

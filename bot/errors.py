@@ -2,6 +2,7 @@
 
     ConsultantError
     ├── BadQuestion         the message cannot be answered as it is; the message says what to change
+    ├── BadEdit             a fact that was set by hand means nothing in its slot; the message says what would
     └── BadSetting          a setting has a value that makes no sense
 
 Errors of the knowledge base (knowledge/errors.py) pass through unchanged.
@@ -14,6 +15,10 @@ class ConsultantError(Exception):
 
 class BadQuestion(ConsultantError):
     """Raised before anything is looked up: an empty message, one that is too long, or a malformed history."""
+
+
+class BadEdit(BadQuestion):
+    """Raised before anything is looked up: an unknown slot, or a value that none of its facts means."""
 
 
 class BadSetting(ConsultantError):

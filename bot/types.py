@@ -46,6 +46,14 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A fact that the person set by hand: the slot, and its value in their words; an empty value takes it out."""
+
+    slot: str
+    value: str
+
+
+@dataclass(frozen=True)
 class ProjectBrief:
     """What is known of the project, in the order of the slots, of each slot the most probable first.
 

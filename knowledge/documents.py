@@ -8,6 +8,7 @@ charset-normalizer (encodings), PyYAML (front matter).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import re
@@ -49,6 +50,8 @@ class Read:
 def read_bytes(path: Path) -> Read:
     """Read a regular file of at most 50 MiB; raises UnreadableFile with the reason."""
     try:
+        if path.is_symlink() and not path.exists() and _circles(path):
+            raise UnreadableFile("it is a link that leads in a circle; mend it or take it out")
         if not path.exists():
             raise UnreadableFile("there is no such file; check the path")
         if not path.is_file():
@@ -64,6 +67,14 @@ def read_bytes(path: Path) -> Read:
     except OSError as error:
         raise UnreadableFile(f"it cannot be read ({error.strerror}); check its permissions") from error
     return Read(path, data, hashlib.sha256(data).hexdigest())
+
+
+def _circles(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def read_document(path: Path, *, doc_id: str = "") -> Document:
@@ -102,7 +113,7 @@ def slug(name: str) -> str:
 
 def _read_markdown(read: Read, doc_id: str) -> Document:
     text = _decode(read.data)
-    front, body_start = _front_matter(text)
+    front, body_start = front_matter(text)
     title = str(front.get("title") or _first_heading(text[body_start:]) or read.path.stem)
     return Document(
         id=str(front.get("id") or doc_id),
@@ -231,7 +242,11 @@ def _decode_html(data: bytes) -> str:
     return _decode(data)
 
 
-def _front_matter(text: str) -> tuple[dict[str, Any], int]:
+def front_matter(text: str) -> tuple[dict[str, Any], int]:
+    """The fields that a Markdown file opens with, and where its body starts; ({}, 0) when it has none.
+
+    Raises UnreadableFile with the line that is not YAML.
+    """
     match = _FRONT_MATTER.match(text)
     if not match:
         return {}, 0

@@ -2,6 +2,7 @@
 
     KnowledgeError
     ├── UnreadableFile      a file cannot become a document; the message says why
+    ├── BrokenCorpus        a document of the corpus would make the index false
     ├── NoIndex             nothing has been ingested at this place yet
     ├── IndexMismatch       the index was made by another model, chunker or format
     ├── BrokenGeneration    a generation failed its check or is damaged on disk
@@ -18,6 +19,10 @@ class KnowledgeError(Exception):
 
 class UnreadableFile(KnowledgeError):
     """Raised by the readers; ingest reports it by file and goes on with the others."""
+
+
+class BrokenCorpus(KnowledgeError):
+    """Raised before anything is built; the message names the file and the line."""
 
 
 class NoIndex(KnowledgeError):

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from knowledge import index
+from knowledge import index, lint
 from knowledge.chunks import chunk_sentences, chunks, windows
 from knowledge.documents import READERS, Read, parse, read_bytes
 from knowledge.embeddings import SentenceEmbedder, Vectors
 from knowledge.errors import KnowledgeError, UnreadableFile
 from knowledge.index import Home
-from knowledge.recogniser import train
-from knowledge.signals import Range, SignalBook, read_signals
+from knowledge.signals import SIGNALS, SignalBook, read_signals
 from knowledge.store import Entry, Known, Store
+from knowledge.training import ProgressBar, trained
 from knowledge.types import Document
 
 CORPUS = Path(__file__).parent / "corpus"
 Outcome = Literal["added", "changed", "unchanged", "removed", "skipped", "failed"]
-
-
-class Progress(Protocol):
-    """What a progress bar must offer; tqdm's does."""
-
-    def update(self, n: int) -> object:
-        """Move on by n."""
-
-
-# From how much there is to do and what is done.
-ProgressBar = Callable[[int, str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
@@ -79,23 +64,13 @@ class _Plan:
         return self.keep is not None and not self.fresh and not self.removed and self.signals is None
 
 
-@dataclass(frozen=True)
-class Training:
-    """Texts with their vectors and what they mean: `labels` has the shape (texts, signals)."""
-
-    signals: tuple[str, ...]
-    ranges: tuple[Range | None, ...]
-    texts: tuple[str, ...]
-    vectors: Vectors
-    labels: NDArray[np.bool_]
-
-
 def ingest(
     paths: Sequence[Path],
     home: Home,
     embedder: SentenceEmbedder,
     *,
     corpus: Path | None = CORPUS,
+    signals: Path | None = SIGNALS,
     rebuild: bool = False,
     progress: ProgressBar | None = None,
 ) -> Report:
@@ -103,8 +78,8 @@ def ingest(
 
     A folder stands for all readable files below it: what was ingested from there and is gone, is removed. The
     corpus is always brought in line too. Without any change no generation is built, unless `rebuild` asks to
-    read and embed all files again. Raises WriterBusy, BrokenGeneration; files that cannot be read are in the
-    report.
+    read and embed all files again. Raises WriterBusy, BrokenGeneration, and BrokenCorpus before anything is built;
+    other files that cannot be read are in the report.
     """
     with home.writer():
         keep = None if rebuild else _open_current(home, embedder)
@@ -117,8 +92,10 @@ def ingest(
                 [Path(os.path.normpath(root.absolute())) for root in roots],
                 keep,
                 known,
-                read_signals() if corpus else None,
+                read_signals(signals) if corpus and signals else None,
             )
+            if corpus and (plan.fresh or any(f.outcome == "failed" for f in plan.files)):
+                lint.check(corpus)
             if plan.empty:
                 return Report(plan.files)
             with home.new_generation() as folder:
@@ -238,33 +215,10 @@ def _write_store(folder: Path, plan: _Plan, embedder: SentenceEmbedder, progress
 
 
 def _put_signals(store: Store, book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar | None) -> None:
-    data = training(book, embedder, progress)
     reasons = _embed([signal.reason for signal in book.signals.values()], embedder, progress)
-    with progress(1, "Learning to recognise") if progress else nullcontext() as bar:
-        trained = train(data.signals, data.ranges, data.texts, data.vectors, data.labels)
-        if bar:
-            bar.update(1)
     told = zip(book.signals.values(), reasons, strict=True)
-    store.put_signals(trained, {signal.id: (signal.reason, vector) for signal, vector in told}, book.digest)
-
-
-def training(book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar | None = None) -> Training:
-    """What the recogniser learns from: the signals' examples, then the clauses of the labelled messages in order."""
-    signals = list(book.signals.values())
-    examples = [text for signal in signals for text in signal.examples]
-    own = np.array([[signal is other for other in signals] for signal in signals for _ in signal.examples])
-    said = [message.clauses() for message in book.messages]
-    texts = [message.text for message in book.messages]
-    parts = [[(clause.start, clause.end) for clause in clauses] for clauses in said]
-    with progress(len(texts), "Reading messages") if progress else nullcontext() as bar:
-        in_context = embedder.embed_all_with_parts(texts, parts, on_progress=bar.update if bar else None)
-    return Training(
-        tuple(book.signals),
-        tuple(signal.range for signal in signals),
-        (*examples, *(clause.text for clauses in said for clause in clauses)),
-        np.concatenate([_embed(examples, embedder, progress), *(vectors[1:] for vectors in in_context)]),
-        np.concatenate([own, *(message.labels(tuple(book.signals)) for message in book.messages)]),
-    )
+    by_signal = {signal.id: (signal.reason, vector) for signal, vector in told}
+    store.put_signals(trained(book, embedder, progress), by_signal, book.digest)
 
 
 def _entries(

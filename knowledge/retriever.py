@@ -89,7 +89,7 @@ class Retriever:
             vectors = self.embedder.embed(queries)
         if not queries or not generation.chunks:
             return Retrieval(tuple(queries), (), (), vectors, generation)
-        dense = _best_windows(generation, vectors)
+        dense = best_windows(generation, vectors)
         lexical = np.stack([generation.lexical.scores(query) for query in queries])
         fused = np.stack([weighted(d, x, dense_weight=DENSE_WEIGHT) for d, x in zip(dense, lexical, strict=True)])
         scale = np.asarray(weights if weights is not None else [1.0] * len(queries), dtype=np.float32)
@@ -121,7 +121,7 @@ def _stamp(pointer: Path) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def _best_windows(generation: Generation, vectors: Vectors) -> Scores:
+def best_windows(generation: Generation, vectors: Vectors) -> Scores:
     """The cosine of each chunk's best window for each query, shape (queries, chunks).
 
     Chunks without a window among the nearest get the cosine of the farthest of these, the most they can have.

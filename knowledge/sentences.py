@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from knowledge.types import Sentence
 
 _ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_MARKER = re.compile(r"(?<!\s)\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
+MARKER = re.compile(r"(?<!\s)\s*\[@[\w-]+(?:;\s*@[\w-]+)*\]")
 _KEY = re.compile(r"@([\w-]+)")
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+•]|(?P<number>\d{1,3})[.)])[ \t]+", re.MULTILINE)
 _INLINE = MarkdownIt("commonmark")
@@ -42,8 +42,8 @@ def sentences(text: str, *, offset: int = 0) -> list[Sentence]:
                 continue
             a += len(block[a:b]) - len(block[a:b].lstrip())
             first, last = start + origin[a], start + origin[a + len(kept) - 1] + 1
-            keys = _KEY.findall(" ".join(_MARKER.findall(text[first : after_markers(text, last)])))
-            found.append(Sentence(text[first:last], offset + first, offset + last, tuple(keys)))
+            named = keys(text[first : after_markers(text, last)])
+            found.append(Sentence(text[first:last], offset + first, offset + last, named))
     return found
 
 
@@ -51,11 +51,20 @@ def _clean(text: str) -> tuple[str, list[int]]:
     """The text without its markers, and for each of its characters the place it had before."""
     kept: list[int] = []
     at = 0
-    for marker in _MARKER.finditer(text):
+    for marker in MARKER.finditer(text):
         kept += range(at, marker.start())
         at = marker.end()
     kept += range(at, len(text))
     return "".join(text[i] for i in kept), kept
+
+
+def keys(text: str) -> tuple[str, ...]:
+    """The source keys that the markers in a text name, in order.
+
+    >>> keys("LoRA is cheap. [@hu2021; @x1] Yes.")
+    ('hu2021', 'x1')
+    """
+    return tuple(_KEY.findall(" ".join(MARKER.findall(text))))
 
 
 def without_markers(text: str) -> str:
@@ -64,7 +73,7 @@ def without_markers(text: str) -> str:
     >>> without_markers("LoRA is cheap. [@hu2021; @x1] Yes.")
     'LoRA is cheap. Yes.'
     """
-    return _MARKER.sub("", text)
+    return MARKER.sub("", text)
 
 
 def plain(text: str) -> str:
@@ -86,7 +95,7 @@ def after_markers(text: str, end: int) -> int:
     >>> after_markers("LoRA is cheap. [@hu2021] Yes.", 14)
     24
     """
-    match = re.compile(rf"(?:{_MARKER.pattern})+").match(text, end)
+    match = re.compile(rf"(?:{MARKER.pattern})+").match(text, end)
     return match.end() if match else end
 
 

@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.consultant import Consultant
 from bot.errors import BadQuestion, ConsultantError
-from bot.types import Message
+from bot.types import Edit, Message
 from knowledge.errors import KnowledgeError
 from ui import render
 
 log = logging.getLogger(__name__)
 MAX_TURNS = 200
+MAX_EDITS = 40
 _HOW_TO_ASK = 'Send {"question": "…", "history": [], "stream": false} as JSON.'
 
 
@@ -30,6 +31,15 @@ class Turn(BaseModel):
     content: str
 
 
+class SetFact(BaseModel):
+    """A fact of the brief, set by hand; an empty value takes it out."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    slot: str
+    value: str
+
+
 class AskRequest(BaseModel):
     """The body of POST /api/ask."""
 
@@ -37,6 +47,7 @@ class AskRequest(BaseModel):
 
     question: str
     history: list[Turn] = Field(default_factory=list, max_length=MAX_TURNS)
+    edits: list[SetFact] = Field(default_factory=list, max_length=MAX_EDITS)
     stream: Literal[False] = False
 
 
@@ -69,7 +80,8 @@ def routes(consultant: Consultant) -> APIRouter:
     @router.post("/api/ask")
     async def ask(body: AskRequest) -> JSONResponse:
         history = [Message(turn.role, turn.content) for turn in body.history]
-        answer = await run_in_threadpool(consultant.ask, body.question, history)
+        edits = [Edit(fact.slot, fact.value) for fact in body.edits]
+        answer = await run_in_threadpool(consultant.ask, body.question, history, edits)
         return JSONResponse(render.to_json(answer))
 
     # The page is mounted at / and would answer these with a 404.

@@ -45,8 +45,8 @@ Turn = dict[str, Any]
 Shown = tuple[Any, Any]
 
 
-def build(consultant: Consultant) -> gr.Blocks:
-    """The page over one consultant."""
+def build(consultant: Consultant, library: Path | None = None) -> gr.Blocks:
+    """The page over one consultant; citations lead to the site of the corpus in the folder `library`."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
         chatbot = gr.Chatbot(
@@ -80,19 +80,19 @@ def build(consultant: Consultant) -> gr.Blocks:
         new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
 
         def asked(text: str, turns: list[Turn]) -> Iterator[Shown]:
-            yield from _asked(consultant, text, turns)
+            yield from _asked(consultant, text, turns, library)
 
         def starter(turns: list[Turn], chosen: gr.SelectData) -> Iterator[Shown]:
-            yield from _answered(consultant, [*turns, _asks(str(chosen.value["text"]))])
+            yield from _answered(consultant, [*turns, _asks(str(chosen.value["text"]))], library)
 
         def replied(turns: list[Turn], chosen: gr.SelectData) -> Iterator[Shown]:
-            yield from _answered(consultant, [*turns, _asks(str(chosen.value))])
+            yield from _answered(consultant, [*turns, _asks(str(chosen.value))], library)
 
         def retried(turns: list[Turn], chosen: gr.RetryData) -> Iterator[Shown]:
-            yield from _answered(consultant, _cut_for_retry(turns, chosen))
+            yield from _answered(consultant, _cut_for_retry(turns, chosen), library)
 
         def edited(turns: list[Turn], chosen: gr.EditData) -> Iterator[Shown]:
-            yield from _answered(consultant, _cut_for_edit(turns, chosen))
+            yield from _answered(consultant, _cut_for_edit(turns, chosen), library)
 
         # A private event is wired to the page alone: it is no endpoint of an API.
         private: dict[str, Any] = {"api_visibility": "private"}
@@ -131,20 +131,20 @@ def theme() -> gr.themes.Base:
     )
 
 
-def _asked(consultant: Consultant, text: str, turns: list[Turn]) -> Iterator[Shown]:
+def _asked(consultant: Consultant, text: str, turns: list[Turn], library: Path | None = None) -> Iterator[Shown]:
     """Put the person's message at the end and answer it; an empty box changes nothing."""
     if clean(text or ""):
-        yield from _answered(consultant, [*turns, _asks(text)], value="")
+        yield from _answered(consultant, [*turns, _asks(text)], library, value="")
 
 
-def _answered(consultant: Consultant, turns: list[Turn], **box: Any) -> Iterator[Shown]:
+def _answered(consultant: Consultant, turns: list[Turn], library: Path | None, **box: Any) -> Iterator[Shown]:
     """The conversation as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
     yield {**_ANSWERING, **box}, turns
-    for grown in _respond(consultant, turns):
+    for grown in _respond(consultant, turns, library):
         yield gr.skip(), grown
 
 
-def _respond(consultant: Consultant, turns: list[Turn]) -> Iterator[list[Turn]]:
+def _respond(consultant: Consultant, turns: list[Turn], library: Path | None = None) -> Iterator[list[Turn]]:
     """The conversation with the answer growing at its end, then with the panel of sources below it."""
     question, history = _read(turns)
     if not question:
@@ -157,7 +157,7 @@ def _respond(consultant: Consultant, turns: list[Turn]) -> Iterator[list[Turn]]:
             shown.append(statement)
             yield [*turns, _says(render.markdown(shown))]
         answer = stream.answer
-        panel = render.status_html(answer) + render.sources_html(answer)
+        panel = render.status_html(answer) + render.sources_html(answer, library)
         said = [_says(render.markdown(answer.statements))]
         yield [*turns, *said, *([_panel(panel, answer.question)] if panel else [])]
     except (ConsultantError, KnowledgeError) as error:

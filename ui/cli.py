@@ -18,7 +18,7 @@ import click
 
 if TYPE_CHECKING:
     from bot.settings import Settings
-    from bot.types import Message
+    from bot.types import Edit, Message
     from knowledge.ingest import Report
 
 FAILED = 100
@@ -68,16 +68,26 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help='Earlier turns: a JSON file with [{"role": "user", "content": "…"}, …].',
 )
+@click.option(
+    "--set",
+    "edits",
+    multiple=True,
+    metavar="SLOT=VALUE",
+    help="A fact that wins over the messages, such as labelled_data=hundreds; an empty value takes it out.",
+)
 @_options
 @_known_errors
-def ask(question: tuple[str, ...], as_json: bool, history: Path | None, **options: Any) -> None:
+def ask(
+    question: tuple[str, ...], as_json: bool, history: Path | None, edits: tuple[str, ...], **options: Any
+) -> None:
     """Ask QUESTION and print the answer with its sources. A lone - reads the question from standard input."""
     from bot import assemble
     from ui import render
 
     text = _standard_input() if question == ("-",) else " ".join(question)
     turns = _history(history)
-    answer = assemble.consultant(_settings(options)).ask(text, turns)
+    facts = [_edit(words) for words in edits]
+    answer = assemble.consultant(_settings(options)).ask(text, turns, facts)
     if as_json:
         click.echo(json.dumps(render.to_json(answer), ensure_ascii=False, indent=1))
         return
@@ -154,11 +164,20 @@ def serve(**options: Any) -> None:
 
 
 @main.command()
+@click.option("--corpus", is_flag=True, help="Check the form of the corpus instead, and print how it reads.")
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --corpus: another folder of documents than the corpus.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @_options
 @_known_errors
-def doctor(as_json: bool, **options: Any) -> None:
-    """Print the settings with their origin, and check the model and the index."""
+def doctor(corpus: bool, folder: Path | None, as_json: bool, **options: Any) -> None:
+    """Print the settings with their origin, and check the model and the index; or check the corpus."""
+    if corpus:
+        _lint(folder, as_json=as_json)
+        return
     from bot.settings import origins
     from knowledge.check import examine
 
@@ -185,13 +204,68 @@ def doctor(as_json: bool, **options: Any) -> None:
         sys.exit(1)
 
 
+def _lint(folder: Path | None, *, as_json: bool) -> None:
+    from knowledge import lint
+    from knowledge.ingest import CORPUS
+    from knowledge.overview import overview
+
+    pages, _ = lint.read_pages(folder or CORPUS)
+    problems = lint.lint(folder or CORPUS)
+    rows = overview(pages)
+    if as_json:
+        kept = ("id", "topic", "updated", "words", "reading_ease")
+        documents = [{**{k: getattr(row, k) for k in kept}, "sections": len(row.sections)} for row in rows]
+        found = [{"path": str(p.path), "line": p.line, "message": p.message} for p in problems]
+        click.echo(json.dumps({"documents": documents, "problems": found}, ensure_ascii=False, indent=1))
+    else:
+        click.echo(f"{'document':<40} updated     sections  words  reading ease (Flesch)")
+        for row in rows:
+            click.echo(f"{row.id:<40} {row.updated:<11} {len(row.sections):>8} {row.words:>6} {row.reading_ease:>6}")
+        click.echo(f"{len(rows)} documents, {sum(row.words for row in rows):,} words.")
+        for problem in problems:
+            click.echo(f"BAD {problem}", err=True)
+    if problems:
+        sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write; default: where the page shows it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the documents, sections and citation counts instead.")
+@_options
+@_known_errors
+def docs(out: Path | None, as_json: bool, **options: Any) -> None:
+    """Render the corpus to a small static site with search, or print what it holds."""
+    from dataclasses import asdict
+
+    from knowledge.ingest import CORPUS
+    from knowledge.lint import read_pages
+    from knowledge.overview import overview, read_cited
+    from ui.library import LIBRARY
+
+    settings = _settings(options)
+    if as_json:
+        cited = read_cited(settings.home)
+        rows = [{**asdict(row), "cited": row.cited} for row in overview(read_pages(CORPUS)[0], cited)]
+        run = {"questions": cited.questions, "on": cited.on}
+        click.echo(json.dumps({"cited_in": run, "documents": rows}, ensure_ascii=False, indent=1))
+        return
+    site = out or settings.home / LIBRARY
+    made = _write_library(settings, site)
+    click.echo(f"{'Rendered' if made else 'Already up to date'}: {site / 'index.html'}")
+
+
 @main.command("eval")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--tag", "tags", multiple=True, help="Only cases with this tag; may be given several times.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--record", is_flag=True, help="Keep how often each section was cited, for the library.")
 @_options
 @_known_errors
-def evaluate(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def evaluate(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, record: bool, **options: Any) -> None:
     """Ask the cases in FILES (YAML, JSON, JSONL) and print how many answers are as expected.
 
     Exits 100 when not all are.
@@ -202,16 +276,29 @@ def evaluate(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, **op
     from bot.evaluation import report
     from bot.evaluation.cases import read_cases
     from bot.evaluation.run import run
+    from knowledge.overview import write_cited
 
+    settings = _settings(options)
     cases = [case for case in read_cases(files) if not tags or set(tags) & set(case.tags)]
-    results = list(
-        tqdm(run(cases, assemble.consultant(_settings(options))), total=len(cases), desc="Asking", file=sys.stderr)
-    )
+    results = list(tqdm(run(cases, assemble.consultant(settings)), total=len(cases), desc="Asking", file=sys.stderr))
+    if record:
+        chunks = [c.passage.chunk.id for r in results if r.answer for c in r.answer.citations]
+        write_cited(settings.home, chunks, questions=len(results))
     click.echo(
         json.dumps(report.as_json(results), ensure_ascii=False, indent=1) if as_json else report.as_text(results)
     )
     if not all(result.passed for result in results):
         sys.exit(FAILED)
+
+
+def _edit(words: str) -> Edit:
+    from bot.errors import BadEdit
+    from bot.types import Edit
+
+    slot, equals, value = words.partition("=")
+    if not equals:
+        raise BadEdit(f"“{words}” sets nothing. Write it as SLOT=VALUE, such as labelled_data=hundreds.")
+    return Edit(slot.strip(), value)
 
 
 def _settings(options: dict[str, Any]) -> Settings:
@@ -249,8 +336,21 @@ def _ingest(settings: Settings, paths: tuple[Path, ...], *, rebuild: bool = Fals
     from bot import assemble
     from knowledge.index import Home
     from knowledge.ingest import ingest as run
+    from ui.library import LIBRARY
 
-    return run(paths, Home(settings.home), assemble.embedder(settings), rebuild=rebuild, progress=_progress)
+    report = run(paths, Home(settings.home), assemble.embedder(settings), rebuild=rebuild, progress=_progress)
+    if report.generation or not (settings.home / LIBRARY).is_dir():
+        _write_library(settings, settings.home / LIBRARY)
+    return report
+
+
+def _write_library(settings: Settings, site: Path) -> bool:
+    from knowledge.ingest import CORPUS
+    from knowledge.lint import read_pages
+    from knowledge.overview import read_cited
+    from ui.library import build
+
+    return build(read_pages(CORPUS)[0], site, read_cited(settings.home))
 
 
 def _progress(total: int, what: str) -> AbstractContextManager[Any]:

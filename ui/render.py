@@ -9,15 +9,19 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import nh3
 
 from bot.types import Answer, Block, Citation, Statement, VerdictReason
+from knowledge.documents import slug
 from knowledge.sentences import without_markers
 from knowledge.types import Passage, Source
 
+# Where the pages of the documents stand in the library; beside them the site has pages of its own.
+LIBRARY_DOCUMENTS = "documents"
 _LABELS: dict[Block, str] = {
     "reason": "Why, in your words:",
     "against": "What speaks against it:",
@@ -135,14 +139,17 @@ def sources_text(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def sources_html(answer: Answer) -> str:
-    """The cited passages as an HTML list, each quoted span marked, each study linked; safe to insert."""
+def sources_html(answer: Answer, library: Path | None = None) -> str:
+    """The cited passages as an HTML list, each quoted span marked, each study linked; safe to insert.
+
+    A section whose document has a page in the folder `library` is linked there.
+    """
     if not answer.citations:
         return ""
     by_passage: dict[str, list[Citation]] = {}
     for citation in answer.citations:
         by_passage.setdefault(citation.passage.chunk.id, []).append(citation)
-    items = "".join(_passage_html(citations) for citations in by_passage.values())
+    items = "".join(_passage_html(citations, library) for citations in by_passage.values())
     count = len(by_passage)
     words = f"{count} source{'s' if count > 1 else ''}"
     body = f'<details class="sources"><summary>{words}</summary><ol class="passages">{items}</ol></details>'
@@ -246,17 +253,30 @@ def _verdict_json(answer: Answer) -> dict[str, Any] | None:
     }
 
 
-def _passage_html(citations: Sequence[Citation]) -> str:
+def _passage_html(citations: Sequence[Citation], library: Path | None) -> str:
     first = citations[0]
+    name = f"{html.escape(first.title)} › {html.escape(first.heading)}"
+    if library and (library / LIBRARY_DOCUMENTS / f"{first.doc}.html").is_file():
+        place = html.escape(quote(f"{library.name}/{section_address(first.doc, first.heading)}", safe=_URL_SAFE))
+        name = f'<a href="{place}" target="_blank">{name}</a>'
     numbers = " ".join(f"[{c.n}]" for c in citations)
     studies = {source.key: source for c in citations for source in c.sources}
     listed = "".join(f"<li>{_source_html(source)}</li>" for source in studies.values())
     return (
-        f'<li class="passage"><h4><span class="numbers">{numbers}</span> {html.escape(first.title)} › '
-        f'{html.escape(first.heading)}</h4><p class="text">{_marked(first.passage, citations)}</p>'
+        f'<li class="passage"><h4><span class="numbers">{numbers}</span> {name}</h4>'
+        f'<p class="text">{_marked(first.passage, citations)}</p>'
         + (f'<ol class="studies">{listed}</ol>' if listed else "")
         + "</li>"
     )
+
+
+def section_address(doc: str, heading: str) -> str:
+    """Where a section stands in the library, from its root.
+
+    >>> section_address("lora", "When does LoRA fit?")
+    'documents/lora.html#when-does-lora-fit'
+    """
+    return f"{LIBRARY_DOCUMENTS}/{doc}.html#{slug(heading)}"
 
 
 def _marked(passage: Passage, citations: Sequence[Citation]) -> str:

@@ -8,12 +8,14 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.datastructures import MutableHeaders
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot import assemble
@@ -22,6 +24,7 @@ from bot.errors import ConsultantError
 from bot.settings import Settings
 from knowledge.errors import KnowledgeError
 from ui import api
+from ui.library import LIBRARY
 
 # What Gradio's page needs: its own scripts and styles, some of them inline; nothing from elsewhere.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -52,8 +55,8 @@ CONCURRENCY = 4
 _FORWARDED = (b"forwarded", b"x-forwarded-")
 
 
-def application(consultant: Consultant) -> ASGIApp:
-    """The API and, at `/`, the page."""
+def application(consultant: Consultant, library: Path | None = None) -> ASGIApp:
+    """The API and, at `/`, the page; below `/library` the site of the corpus, where there is one."""
     import gradio as gr
 
     from ui import chat
@@ -72,7 +75,11 @@ def application(consultant: Consultant) -> ASGIApp:
         app.add_exception_handler(known, api.on_known_error)
     app.add_exception_handler(RequestValidationError, api.on_bad_body)
     app.add_exception_handler(Exception, api.on_unknown_error)
-    page = chat.build(consultant).queue(max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False)
+    if library and library.is_dir():
+        app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
+    page = chat.build(consultant, library).queue(
+        max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
+    )
     served = gr.mount_gradio_app(
         app,
         page,
@@ -118,7 +125,9 @@ def run(settings: Settings, *, browser: bool) -> None:
     consultant = assemble.consultant(settings)
     consultant.retriever.home.current()
     server = _Server(
-        uvicorn.Config(application(consultant), log_level=settings.log_level, access_log=False),
+        uvicorn.Config(
+            application(consultant, settings.home / LIBRARY), log_level=settings.log_level, access_log=False
+        ),
         address,
         browser,
     )

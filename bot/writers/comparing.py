@@ -16,7 +16,7 @@ _COLUMNS = (
     ("Full fine-tuning", r"full fine-?\s?tun\w*", "full-fine-tuning"),
     ("Preference tuning", r"preference tuning|dpo|kto|rlhf", "preference-tuning"),
     ("LoRA", r"q?lora", "lora"),
-    ("Long context", r"long[- ]context", "long-context-and-caching"),
+    ("Long context", r"long[- ]context", "long-context"),
     ("Structured output", r"structured outputs?", "structured-output"),
     ("Chain-of-thought", r"chain[- ]of[- ]thought|cot", "chain-of-thought"),
     ("Retrieval (RAG)", r"rag|retrieval(?:[- ]augmented generation)?", "retrieval-augmented-generation"),

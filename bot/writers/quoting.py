@@ -2,8 +2,8 @@
 
 Every claim it makes is a sentence of a document, word for word. Its own words only join them, and quote the
 person back. It leans on how the corpus is written (design section 7): the first sentence of a section answers
-the section's heading, sections named "How do I start …" hold steps, those named "What would change …" hold
-conditions. Documents written otherwise are quoted by the likeness of single sentences alone.
+the section's heading, and the playbooks hold first steps. Documents written otherwise are quoted by the likeness of
+single sentences alone.
 """
 
 from __future__ import annotations
@@ -48,13 +48,18 @@ ADVICE = {
     "simpler-tool": "Use a simpler tool: no language model has to decide here.",
     "ask-first": "One more fact is needed before I can advise you well.",
 }
-# The document whose first steps belong to the approach.
-GUIDES = {
-    "prompt-engineering": "prompt-engineering",
-    "retrieval": "retrieval-augmented-generation",
-    "fine-tuning": "fine-tuning",
-    "hybrid": "hybrids",
-    "simpler-tool": "when-no-llm-is-needed",
+# The document that holds the first steps of an approach, or of the two parts of a hybrid.
+PLAYBOOKS = {
+    frozenset({"prompt-engineering"}): "playbook-prompt-engineering",
+    frozenset({"retrieval"}): "playbook-retrieval",
+    frozenset({"fine-tuning"}): "playbook-fine-tuning",
+    frozenset({"simpler-tool"}): "playbook-simpler-tool",
+    frozenset({"prompt-engineering", "retrieval"}): "playbook-prompt-and-retrieval",
+    frozenset({"prompt-engineering", "fine-tuning"}): "playbook-small-classifier-and-prompt",
+    frozenset({"retrieval", "fine-tuning"}): "playbook-retrieval-and-fine-tuning",
+    frozenset({"simpler-tool", "prompt-engineering"}): "playbook-tool-and-model",
+    frozenset({"simpler-tool", "retrieval"}): "playbook-tool-and-model",
+    frozenset({"simpler-tool", "fine-tuning"}): "playbook-tool-and-model",
 }
 MAX_REASONS = 3
 MAX_AGAINST = 1
@@ -69,7 +74,7 @@ FIRST = 0.2
 # What fits the task at hand outweighs what holds for any task.
 TASK = 0.05
 
-_STARTS = re.compile(r"^how (do|can|should) (i|we) (start|begin)\b", re.I)
+_FIRST_WEEK = re.compile(r"^what do i do in the first week\b", re.I)
 _ASKS_WHAT_FITS = re.compile(
     r"^which approach\b|^when (does|is|are|do) (?!.*\bnot\b)|^should i\b"
     r"|^is .*\b(enough|worth|right|for)\b|^\w+ or \w+|^can i\b",
@@ -239,9 +244,9 @@ def _supported(
 
 
 def _first_steps(retrieval: Retrieval, verdict: Verdict) -> list[Candidate]:
-    """The steps of the guide to the approach."""
-    doc = GUIDES.get(verdict.approach)
-    chunks = [c for c in retrieval.generation.chunks if c.doc == doc and _STARTS.match(c.heading)]
+    """What the playbook says to do in the first week."""
+    doc = PLAYBOOKS[frozenset(verdict.parts)]
+    chunks = [c for c in retrieval.generation.chunks if c.doc == doc and _FIRST_WEEK.match(c.heading)]
     candidates = quotable(retrieval, [Passage(c, 1.0, 1.0, 0.0) for c in chunks])
     return [step for chunk in chunks for step in listed(candidates, chunk)]
 

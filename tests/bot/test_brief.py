@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.consultant import Consultant
-from bot.types import Message
+from bot.errors import BadEdit
+from bot.types import Answer, Edit, Fact, Message
 
 STATED = {
     "no labels": ("We write newsletters and nobody has labelled anything.", "labels-none"),
@@ -104,3 +105,65 @@ def test_a_hypothesis_is_answered_and_then_forgotten(consultant: Consultant) -> 
     after = consultant.ask("They come in by night, we have two developers.", history)
     assert after.kind == "project"
     assert [f.signal for f in after.brief.told if f.slot == "labelled_data"] == ["labels-none"]
+
+
+# Set by hand
+
+
+ROUTING = "We want to route support mails to eight teams, about 2,000 a day. We have 40,000 labelled mails."
+
+
+def facts_of(answer: Answer, slot: str) -> list[tuple[str, str]]:
+    """(value, origin) of what is known of a slot."""
+    return [(fact.signal, fact.origin) for fact in answer.brief.told if fact.slot == slot]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["None yet", "labels-none", "none yet.", "we have no labelled data at all"],
+    ids=["quick reply", "signal", "written otherwise", "own words"],
+)
+def test_what_is_set_by_hand_wins_over_what_was_said(consultant: Consultant, value: str) -> None:
+    said, set_by_hand = consultant.ask(ROUTING), consultant.ask(ROUTING, (), [Edit("labelled_data", value)])
+    assert said.verdict
+    assert set_by_hand.verdict
+    assert facts_of(said, "labelled_data") == [("labels-many", "said")]
+    assert facts_of(set_by_hand, "labelled_data") == [("labels-none", "edited")]
+    assert (said.verdict.approach, set_by_hand.verdict.approach) == ("fine-tuning", "prompt-engineering")
+
+
+def test_the_meaning_that_the_brief_shows_can_be_sent_back(consultant: Consultant) -> None:
+    answer = consultant.ask(ROUTING)
+    same = [Edit(fact.slot, fact.value) for fact in answer.brief.told]
+    again = consultant.ask(ROUTING, (), same)
+    assert {f.signal for f in same_slots(again, answer)} == {f.signal for f in answer.brief.told}
+
+
+def same_slots(answer: Answer, other: Answer) -> list[Fact]:
+    """The facts of one answer in the slots of another."""
+    return [fact for fact in answer.brief.told if fact.slot in {f.slot for f in other.brief.told}]
+
+
+def test_a_later_message_does_not_undo_what_was_set(consultant: Consultant) -> None:
+    history = [Message("user", ROUTING), Message("assistant", "Well.")]
+    answer = consultant.ask("Now we have 50,000 labels.", history, [Edit("labelled_data", "Dozens")])
+    assert facts_of(answer, "labelled_data") == [("labels-tens", "edited")]
+
+
+def test_a_fact_is_taken_out_by_an_empty_value(consultant: Consultant) -> None:
+    assert facts_of(consultant.ask(ROUTING, (), [Edit("labelled_data", " ")]), "labelled_data") == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (Edit("colour", "blue"), r"no fact named “colour”.*labelled_data"),
+        (Edit("labelled_data", "purple elephants"), r"“purple elephants” says nothing.*None yet"),
+        (Edit("latency", "<script>alert(1)</script>"), r"says nothing"),
+        (Edit("budget", "{{7*7}} <|im_start|>system"), r"says nothing"),
+    ],
+    ids=["slot", "nonsense", "markup", "template"],
+)
+def test_nonsense_is_refused_with_what_could_be_written(consultant: Consultant, edit: Edit, words: str) -> None:
+    with pytest.raises(BadEdit, match=words):
+        consultant.ask(ROUTING, (), [edit])

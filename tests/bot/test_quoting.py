@@ -215,7 +215,7 @@ def test_steps_are_given_to_who_asks_for_steps(answer: Answer) -> None:
     [
         pytest.param("What is LoRA?", "lora", id="lora"),
         pytest.param("What is retrieval-augmented generation?", "retrieval-augmented-generation", id="rag"),
-        pytest.param("What is prompt caching and when does it save money?", "long-context-and-caching", id="caching"),
+        pytest.param("What is prompt caching and when does it save money?", "prompt-caching", id="caching"),
         pytest.param("What is DPO?", "preference-tuning", id="dpo"),
         pytest.param(PROJECTS["x-rays"], "medical-imaging", id="x-rays"),
         pytest.param(PROJECTS["welsh"], "translation-and-languages", id="welsh"),

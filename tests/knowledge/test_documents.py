@@ -355,6 +355,8 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
     assert "no such file" in reason(tmp_path / "nowhere.md")
     (tmp_path / "dangling.md").symlink_to(tmp_path / "nowhere.md")
     assert "no such file" in reason(tmp_path / "dangling.md")
+    (tmp_path / "ring.md").symlink_to(tmp_path / "ring.md")
+    assert "in a circle" in reason(tmp_path / "ring.md")
 
 
 @pytest.mark.parametrize("suffix", [".md", ".txt", ".html", ".pdf", ".docx"])

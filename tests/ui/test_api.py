@@ -68,6 +68,22 @@ def test_history_gives_a_follow_up_its_meaning(client: httpx.Client) -> None:
     assert ask(client, "And with handwriting?", history=history).json()["status"] == "grounded"
 
 
+def test_facts_set_by_hand_win(client: httpx.Client) -> None:
+    question = "We want to route mails to eight teams and have 40,000 labelled mails."
+    edits = [{"slot": "labelled_data", "value": "None yet"}]
+    (fact,) = [f for f in ask(client, question, edits=edits).json()["brief"] if f["slot"] == "labelled_data"]
+    assert (fact["origin"], fact["quote"]) == ("edited", "None yet")
+    brief = ask(client, question).json()["brief"]
+    assert ask(client, question, edits=brief).status_code == 200
+
+
+@pytest.mark.parametrize("edit", [{"slot": "colour", "value": "blue"}, {"slot": "budget", "value": "purple"}])
+def test_a_fact_that_means_nothing_is_told_with_what_would(client: httpx.Client, edit: dict[str, str]) -> None:
+    response = ask(client, PROJECT, edits=[edit])
+    assert response.status_code == 422
+    assert edit[{"colour": "slot"}.get(edit["slot"], "value")] in response.json()["error"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -85,6 +101,8 @@ def test_history_gives_a_follow_up_its_meaning(client: httpx.Client) -> None:
         pytest.param(json.dumps({"question": "a" * 100_000}), id="question too long"),
         pytest.param('{"question": "x", "model": "gpt"}', id="unknown field"),
         pytest.param('{"question": "x", "stream": "perhaps"}', id="stream a word"),
+        pytest.param('{"question": "x", "edits": {}}', id="edits no list"),
+        pytest.param('{"question": "x", "edits": [{"slot": "budget"}]}', id="edit without value"),
         pytest.param('{"question": "x", "history": {}}', id="history no list"),
         pytest.param('{"question": "x", "history": ["hi"]}', id="turn no object"),
         pytest.param('{"question": "x", "history": [{"role": "system", "content": "x"}]}', id="unknown role"),

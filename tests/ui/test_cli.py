@@ -67,6 +67,13 @@ def test_words_of_a_question_need_no_quotes(corpus_home: Path) -> None:
     assert json.loads(result.stdout)["citations"][0]["doc"] == "lora"
 
 
+def test_a_fact_may_be_set_by_hand(corpus_home: Path) -> None:
+    result = run(corpus_home, "ask", "--json", PROJECT, "--set", "labelled_data=Thousands")
+    assert ("labelled_data", "edited") in [(f["slot"], f["origin"]) for f in json.loads(result.stdout)["brief"]]
+    assert "SLOT=VALUE" in said_in_one_line(run(corpus_home, "ask", PROJECT, "--set", "labels"))
+    assert "None yet" in said_in_one_line(run(corpus_home, "ask", PROJECT, "--set", "labelled_data=purple"))
+
+
 def test_a_refusal_is_an_answer(corpus_home: Path) -> None:
     result = run(corpus_home, "ask", "What is the capital of Mongolia?")
     assert (result.exit_code, result.stderr) == (0, "")
