@@ -38,7 +38,12 @@ _FIELD = re.compile(
 
 _FOR_SOMEBODY = re.compile(r"\b(?:we|us|our|my|for an?)\b", re.I)
 _ASKS_FOR_ADVICE = re.compile(r"\bwhat (?:do|would|can) you (?:recommend|advise|suggest)\b", re.I)
-_ASKS_TO_EXPLAIN = re.compile(r"\W*(?:(?:and|so|but)\s+)?(?:how|what|which|why|when|where|who)\b", re.I)
+# Also who asks for leave: "Can I use ChatGPT's output?" tells of no project.
+_ASKS_TO_EXPLAIN = re.compile(
+    r"\W*(?:(?:and|so|but)\s+)?(?:how|what|which|why|when|where|who|may (?:i|we)|(?:am|are) (?:i|we) allowed|"
+    r"can (?:i|we) (?:use|keep|send|still|trust|sell|rely)|is it (?:legal|allowed|safe|true|possible))\b",
+    re.I,
+)
 
 
 def read_brief(

@@ -23,6 +23,8 @@ Vector = NDArray[np.float32]
 
 # Chosen by the benchmark: the weight of the words beside the embedding's 1, L2 regularisation, L-BFGS steps.
 WORDS, REGULARISATION, STEPS = 0.8, 0.1, 80
+# What is left of the probability of a signal whose range the told amount lies beside.
+OUTSIDE = 0.2
 _NUMBER = re.compile(r"\d[\d.,]*\s?[km]?\b")
 
 
@@ -90,7 +92,8 @@ class Recogniser:
         of_vectors, of_amounts, of_words = np.split(self._weights, [size, counted])
         logits = vectors @ of_vectors + _within(self._trained.ranges, texts) @ of_amounts
         logits += WORDS * self._counter.transform(texts) @ of_words + self._trained.biases
-        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
+        scores = 1 / (1 + np.exp(-logits))
+        return np.asarray(np.where(_beside(self._trained.ranges, texts), OUTSIDE * scores, scores), dtype=np.float32)
 
 
 def _features(counter: Any, ranges: Sequence[Range | None], texts: Sequence[str], vectors: Vector) -> Any:
@@ -103,6 +106,17 @@ def _features(counter: Any, ranges: Sequence[Range | None], texts: Sequence[str]
 def _within(ranges: Sequence[Range | None], texts: Sequence[str]) -> Vector:
     """Which amounts of each text lie in which range, shape (texts, ranges)."""
     return np.array([[_lies(text, r) for r in ranges] for text in map(amounts, texts)], dtype=np.float32)
+
+
+def _beside(ranges: Sequence[Range | None], texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Where a text tells amounts of a range's unit of which none lies in it, shape (texts, ranges)."""
+    found = [amounts(text) for text in texts]
+    return np.array(
+        [
+            [r is not None and any(a.unit == r.unit for a in told) and not _lies(told, r) for r in ranges]
+            for told in found
+        ]
+    )
 
 
 def _lies(found: Sequence[Any], within: Range | None) -> bool:

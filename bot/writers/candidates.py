@@ -28,7 +28,7 @@ _STEP_BEFORE = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}[.)]|[-*+])[ \t]+$")
 @dataclass(frozen=True)
 class Candidate:
     """A sentence of a passage with its vector, the vector of its section's heading, whether it opens the section,
-    and whether its document is about a kind of task."""
+    whether its document is about a kind of task, and whether it defines a term of the glossary."""
 
     passage: Passage
     sentence: Sentence
@@ -36,6 +36,7 @@ class Candidate:
     heading: Vector | None
     first: bool
     about_task: bool
+    defines: bool
 
     @property
     def chunk(self) -> Chunk:
@@ -57,6 +58,7 @@ def quotable(retrieval: Retrieval, passages: Sequence[Passage]) -> list[Candidat
             headings.get(passage.chunk.id),
             i == 0,
             topics[passage.chunk.doc] == "tasks",
+            i == 0 and topics[passage.chunk.doc] == "glossary",
         )
         for passage in passages
         for i, (sentence, vector) in enumerate(said[passage.chunk.id])

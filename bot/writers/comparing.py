@@ -44,25 +44,45 @@ def compared(message: str) -> list[tuple[str, str]]:
     >>> compared("What is RAG?")
     []
     """
-    if not _COMPARES.search(message):
-        return []
+    found = named(message) if _COMPARES.search(message) else []
+    return found if len(found) == 2 else []
+
+
+def named(message: str) -> list[tuple[str, str]]:
+    """The (name, guide) of the approaches that a message names, in its order.
+
+    >>> named("Should we fine-tune?")
+    [('Fine-tuning', 'fine-tuning')]
+    """
     found = []
     for name, words, guide in _COLUMNS:
         if match := re.search(rf"(?<![\w-])(?:{words})(?![\w-])", message, re.I):
             found.append((match.start(), name, guide))
             message = message[: match.start()] + " " * len(match[0]) + message[match.end() :]
-    return [(name, guide) for _, name, guide in sorted(found)] if len(found) == 2 else []
+    return [(name, guide) for _, name, guide in sorted(found)]
+
+
+def both_sides(retrieval: Retrieval, guide: str) -> Iterator[Quote]:
+    """When an approach fits and when it does not: the first sentences of these two sections of its guide."""
+    for _, heading in _ROWS[:2]:
+        if said := _answer(retrieval, guide, heading):
+            yield said
+
+
+def _answer(retrieval: Retrieval, guide: str, heading: str) -> Quote | None:
+    """The first sentence of the guide's section with such a heading."""
+    generation = retrieval.generation
+    chunk = next((c for c in generation.chunks if c.doc == guide and re.match(heading, c.heading, re.I)), None)
+    if chunk is None:
+        return None
+    return Quote(Passage(chunk, 1.0, 1.0, 0.0), generation.store.sentences_of([chunk.id])[chunk.id][0][0])
 
 
 def table(retrieval: Retrieval, columns: list[tuple[str, str]]) -> Iterator[Draft]:
     """The cells, row by row: the first sentence of the section that answers; a row with a gap is left out."""
-    generation = retrieval.generation
     for row, heading in _ROWS:
-        cells = []
-        for column, guide in columns:
-            answers = [c for c in generation.chunks if c.doc == guide and re.match(heading, c.heading, re.I)]
-            if answers:
-                said = generation.store.sentences_of([answers[0].id])[answers[0].id]
-                cells.append((column, Quote(Passage(answers[0], 1.0, 1.0, 0.0), said[0][0])))
-        if len(cells) == len(columns):
-            yield from (Draft(plain(q.sentence.text), "cell", q, place=(row, column)) for column, q in cells)
+        cells = [(column, _answer(retrieval, guide, heading)) for column, guide in columns]
+        if all(said for _, said in cells):
+            yield from (
+                Draft(plain(said.sentence.text), "cell", said, place=(row, column)) for column, said in cells if said
+            )

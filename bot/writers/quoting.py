@@ -17,7 +17,7 @@ from bot.queries import is_question
 from bot.types import Draft, PromptVersion, Queries, Question, Verdict, VerdictReason
 from bot.verdict import NAMES
 from bot.writers.candidates import Candidate, fit, listed, quotable, quoted, repeats
-from bot.writers.comparing import compared, table
+from bot.writers.comparing import both_sides, compared, named, table
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
 from knowledge.store import Vector
@@ -80,6 +80,7 @@ _ASKS_WHAT_FITS = re.compile(
     r"|^is .*\b(enough|worth|right|for)\b|^\w+ or \w+|^can i\b",
     re.I,
 )
+_ASKS_WHAT = re.compile(r"\W*(?:(?:and|so|but) )?(?:what(?:'s|’s| is| are| does| do)|define|explain)\b", re.I)
 _ASKS_FOR_STEPS = re.compile(
     r"^\W*(how (do|can|should|would) (i|we|you)|how to|what (do i|should i|should we) do first)\b", re.I
 )
@@ -149,8 +150,12 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
     message = retrieval.vectors[1 if queries.context else 0]
     cells = list(table(retrieval, compared(queries.message)))
     told = {cell.text for cell in cells}
+    # A definition answers nobody who asks how, when or whether.
+    defines = _ASKS_WHAT.match(queries.message) is not None
     lead = max(
-        (c for c in candidates if plain(c.sentence.text) not in told), key=lambda c: fit(c, message), default=None
+        (c for c in candidates if plain(c.sentence.text) not in told and (defines or not c.defines)),
+        key=lambda c: fit(c, message),
+        default=None,
     )
     if lead is None:
         yield Draft(REFUSAL, "plain")
@@ -183,6 +188,11 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
     """The verdict, what bears it out, why and why not in the person's words, what would change it, first steps."""
     yield Draft(_advice(verdict), "lead")
     if verdict.approach == "ask-first":
+        asked_about = named(queries.message)
+        if len(asked_about) == 1:
+            sides = both_sides(retrieval, asked_about[0][1])
+            yield from (Draft(plain(side.sentence.text), "support", side) for side in sides)
+            return
         for draft in _explain(queries, retrieval):
             if draft.quote:
                 yield draft if draft.block == "cell" else replace(draft, block="support")

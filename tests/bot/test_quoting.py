@@ -300,3 +300,42 @@ def test_a_comparison_for_a_case_that_is_not_described_keeps_its_table(consultan
     assert answer.verdict.approach == "ask-first"
     assert [s.block for s in answer.statements].count("cell") == 6
     assert answer.statements[-1].block == "question"
+
+
+def test_a_definition_answers_who_asks_what_and_nobody_else(consultant: Consultant) -> None:
+    assert consultant.ask("What is latency?").citations[0].doc == "glossary"
+    assert consultant.ask("How do I reduce latency?").citations[0].doc == "latency"
+
+
+@pytest.mark.parametrize(
+    ("message", "guide"),
+    [("Should we fine-tune?", "fine-tuning"), ("Is RAG right for us?", "retrieval-augmented-generation")],
+    ids=["fine-tuning", "RAG"],
+)
+def test_who_names_an_approach_hears_when_it_fits_and_when_not(
+    message: str, guide: str, consultant: Consultant
+) -> None:
+    answer = consultant.ask(message)
+    assert answer.question is not None
+    headings = [c.heading for c in answer.citations]
+    assert len(headings) == 2
+    assert [" not " in heading for heading in headings] == [False, True]
+    assert {c.doc for c in answer.citations} == {guide}
+
+
+def test_first_steps_of_a_hybrid_are_those_of_its_parts(consultant: Consultant) -> None:
+    answer = consultant.ask(
+        "A chatbot for our shop should answer from our 800-page handbook and tell customers where their parcel is."
+    )
+    assert answer.verdict is not None
+    assert set(answer.verdict.parts) == {"simpler-tool", "retrieval"}
+    steps = {s.citation for s in answer.statements if s.block == "step"}
+    assert {c.doc for c in answer.citations if c.n in steps} == {"playbook-tool-and-model"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Can I use ChatGPT output to train my own model?", "May we send customer data to OpenAI?", "Is it legal to do?"],
+)
+def test_who_asks_for_leave_is_answered_and_not_asked(message: str, consultant: Consultant) -> None:
+    assert consultant.ask(message).kind == "question"
