@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, pairwise
 
@@ -21,8 +21,9 @@ from knowledge.types import Chunk, Document, Sentence, Window
 CHUNK_CHARACTERS = 1100
 WINDOW_CHARACTERS = 400
 # Stamped on every index: raise it when chunks or windows of the same document would come out otherwise.
-CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/3"
+CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/4"
 HEADING_WINDOW = "@heading"
+ASKED_WINDOW = "@asked-"
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,13 @@ def _free(name: str, taken: set[str]) -> str:
     return next(name for name in chain([name], (f"{name}-{n}" for n in count(2))) if name not in taken)
 
 
-def windows(chunk: Chunk, title: str, *, size: int = WINDOW_CHARACTERS) -> list[Window]:
-    """What the embedding model reads of a chunk: its heading, and runs of whole sentences.
+def windows(chunk: Chunk, title: str, asked: Sequence[str] = (), *, size: int = WINDOW_CHARACTERS) -> list[Window]:
+    """What the embedding model reads of a chunk: its heading, other questions it answers, runs of whole sentences.
 
     The runs have at most `size` characters, each half over the next: all-MiniLM-L6-v2 reads 256 tokens and
     blurs what is long, so a chunk is found by its best window. The heading is a window of its own, `ID@heading`,
-    because a question is most like the heading that asks it.
+    because a question is most like the heading that asks it; so is each of the other questions, `ID@asked-N`
+    (document expansion: Nogueira et al., 2019, "Document Expansion by Query Prediction", but written by people).
     """
     spans = [(s.start, s.end) for s in sentences(chunk.text)] or [(0, len(chunk.text))]
     spans = [piece for a, b in spans for piece in _fixed(a, b, size)]
@@ -92,7 +94,10 @@ def windows(chunk: Chunk, title: str, *, size: int = WINDOW_CHARACTERS) -> list[
     if named:
         heading = f"{title}: {chunk.heading}"
         found.append(Window(f"{chunk.id}{HEADING_WINDOW}", chunk.id, heading, chunk.start, chunk.end))
-    return found
+    return found + [
+        Window(f"{chunk.id}{ASKED_WINDOW}{n}", chunk.id, question, chunk.start, chunk.end)
+        for n, question in enumerate(asked, 1)
+    ]
 
 
 def chunk_sentences(chunk: Chunk) -> list[Sentence]:

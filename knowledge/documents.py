@@ -126,6 +126,7 @@ def _read_markdown(read: Read, doc_id: str) -> Document:
         path=str(read.path),
         sha256=read.sha256,
         sources=_sources(front.get("sources") or []),
+        asked=_asked(front.get("asked") or {}),
     )
 
 
@@ -274,6 +275,12 @@ def _sources(rows: Any) -> tuple[Source, ...]:
         )
         for row in rows
     )
+
+
+def _asked(rows: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(rows, dict) or not all(isinstance(said, list) for said in rows.values()):
+        raise UnreadableFile("asked in its front matter is not a list of questions for each section; mend it")
+    return {str(section): tuple(str(question) for question in said) for section, said in rows.items()}
 
 
 def _first_heading(markdown: str) -> str:

@@ -256,8 +256,9 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
                 collection.add(ids=ids, embeddings=vectors)
         finally:
             client.close()
-        titles = store.titles()
-        LexicalIndex.build([searchable(titles[c.doc], c) for c in store.chunks()]).save(folder / "bm25")
+        titles, asked = store.titles(), store.asked()
+        texts = [searchable(titles[c.doc], c, asked.get(c.id, "")) for c in store.chunks()]
+        LexicalIndex.build(texts).save(folder / "bm25")
         manifest = Manifest(
             format=FORMAT,
             model=identity.name,
@@ -291,9 +292,9 @@ def verify_in_child(folder: Path) -> None:
         )
 
 
-def searchable(title: str, chunk: Chunk) -> str:
-    """The words that a chunk is found by: its own, its heading's and its document's title."""
-    return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}"
+def searchable(title: str, chunk: Chunk, asked: str = "") -> str:
+    """The words a chunk is found by: its own, its heading's, its document's title's, and those it is asked in."""
+    return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}\n{asked}".rstrip()
 
 
 def _writable(folder: Path) -> Path:

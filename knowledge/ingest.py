@@ -229,7 +229,7 @@ def _entries(
     texts: list[str] = []
     for document in documents:
         parts = chunks(document)
-        covers = [w for c in parts for w in windows(c, document.title)]
+        covers = [w for c in parts for w in windows(c, document.title, document.asked.get(c.id.split("#")[1], ()))]
         said = [(c.id, s) for c in parts for s in chunk_sentences(c)]
         prepared.append((document, parts, covers, said))
         texts += [w.text for w in covers]

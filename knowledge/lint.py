@@ -129,13 +129,20 @@ def check(folder: Path) -> None:
 
 
 def broken(pages: Sequence[Page]) -> list[Problem]:
-    """Incomplete front matter, ids given twice, unknown sources, links that lead nowhere or to themselves."""
+    """Incomplete front matter, ids given twice, unknown sources or sections, links to nowhere or to themselves."""
     found = [problem for page in pages for problem in (*_front(page), *_keys(page))]
     by_id: dict[str, Page] = {}
     for page in pages:
         first = by_id.setdefault(page.document.id, page)
         if first is not page:
             found.append(page.problem(page.line_of("id:"), f"the id {page.document.id} is taken by {first.path}."))
+    for page in pages:
+        slugs = {slug(section.heading) for section, _ in page.sections}
+        found += [
+            page.problem(page.line_of(f"  {name}:"), f"asked names {name}, which is no section of it.")
+            for name in page.document.asked
+            if name not in slugs
+        ]
     by_path = {page.path.resolve(): page for page in pages}
     for page in pages:
         found += _links(page, by_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.chunks import HEADING_WINDOW
+from knowledge.chunks import ASKED_WINDOW, HEADING_WINDOW
 from knowledge.recogniser import Recogniser, Trained
 from knowledge.signals import Range
 from knowledge.types import Chunk, Document, Sentence, Source, Window
@@ -200,6 +200,16 @@ class Store:
         """All chunks in a fixed order; the keyword index counts them by their place in it."""
         rows = self._db.execute("SELECT id, doc, heading, text, start, end FROM chunks ORDER BY position")
         return [Chunk(*row) for row in rows]
+
+    def asked(self) -> dict[str, str]:
+        """Chunk id → the other questions that it answers, a line each."""
+        rows = self._db.execute(
+            "SELECT chunk, text FROM windows WHERE id LIKE ? ORDER BY rowid", (f"%{ASKED_WINDOW}%",)
+        )
+        found: dict[str, str] = {}
+        for chunk, text in rows:
+            found[chunk] = f"{found[chunk]}\n{text}" if chunk in found else text
+        return found
 
     def titles(self) -> dict[str, str]:
         """Document id → title."""

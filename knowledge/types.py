@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Document:
     sha256: str = ""
     markdown: bool = True
     sources: tuple[Source, ...] = ()
+    # How else people ask what a section answers, by the slug of its heading.
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

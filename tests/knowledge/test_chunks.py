@@ -211,6 +211,13 @@ def test_a_window_shows_the_heading_and_no_markers() -> None:
     assert [w.text for w in windows(chunk, "Q?")] == ["It is so."]
 
 
+def test_each_other_question_is_a_window_of_its_own() -> None:
+    chunk = Chunk("d#q", "d", "Q?", "It is so.", 7, 16)
+    found = windows(chunk, "The title", ["how come", "and why"])
+    assert [(w.id, w.text) for w in found[-2:]] == [("d#q@asked-1", "how come"), ("d#q@asked-2", "and why")]
+    assert {(w.start, w.end) for w in found} == {(7, 16)}
+
+
 # Ids
 
 

@@ -117,6 +117,7 @@ def test_closing_one_reader_leaves_the_others_of_the_same_index_open(home: Home,
 def test_a_chunk_is_found_by_its_title_its_heading_and_its_words() -> None:
     chunk = Chunk("d#q", "d", "How long?", "Ten days. [@hu2021] Not more.", 0, 29)
     assert searchable("Refunds", chunk) == "Refunds\nHow long?\nTen days. Not more."
+    assert searchable("Refunds", chunk, "when is my money back").endswith("Not more.\nwhen is my money back")
 
 
 # Mismatch

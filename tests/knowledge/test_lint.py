@@ -93,6 +93,7 @@ WRONG = {
     "dead link": (GOOD + "See [coffee](coffee.md) too.\n", 18, "leads nowhere"),
     "dead anchor": (GOOD + "See [there](#is-tea-old) too.\n", 18, "leads to no section"),
     "ring": (GOOD + "See [here](tea.md#what-is-tea) too.\n", 18, "leads back to where it stands"),
+    "asked": (GOOD.replace("updated:", "asked:\n  is-tea-old: [how old]\nupdated:"), 13, "is no section of it"),
 }
 
 
