@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from io import StringIO
@@ -57,16 +56,20 @@ def build(pages: Sequence[Page], site: Path, cited: Cited | None = None) -> bool
     stamp = _digest(pages, cited)
     if (site / _STAMP).is_file() and (site / _STAMP).read_text(encoding="utf-8") == stamp:
         return False
-    site.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=site.parent, prefix=f".{site.name}-") as work:
-        source, made = Path(work, "source"), Path(work, "site")
-        source.mkdir()
+    # Of a fixed name, so that what a killed build leaves behind is cleared away by the next.
+    work = site.with_name(f".{site.name}-work")
+    shutil.rmtree(work, ignore_errors=True)
+    source, made = work / "source", work / "site"
+    source.mkdir(parents=True)
+    try:
         _write_sources(pages, cited, source)
-        _render(source, made, Path(work, "cache"))
+        _render(source, made, work / "cache")
         (made / _STAMP).write_text(stamp, encoding="utf-8")
         if site.exists():
-            shutil.move(site, Path(work, "before"))
-        shutil.move(made, site)
+            site.rename(work / "before")
+        made.rename(site)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return True
 
 

@@ -145,11 +145,11 @@ def assert_works_again(files: Path, home: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def assert_no_litter(home: Path) -> None:
-    """Two generations, the lock and the pointer: nothing else."""
+    """Two generations, the lock, the pointer and the site: nothing else."""
     generations = list((home / "generations").iterdir())
     assert len(generations) <= 2
     assert all((folder / "manifest.json").is_file() and folder.name[0] != "." for folder in generations)
-    assert {path.name for path in home.iterdir()} <= {"CURRENT", "generations", "lock"}
+    assert {path.name for path in home.iterdir()} <= {"CURRENT", "generations", "library", "lock"}
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -85,6 +85,14 @@ def test_it_is_rendered_anew_only_when_something_changed(tmp_path: Path) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == ["site"]
 
 
+def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".site-work" / "source").mkdir(parents=True)
+    (tmp_path / ".site-work" / "source" / "old.md").write_text("# Old")
+    assert library.build([Page(HOSTILE)], tmp_path / "site")
+    assert not (tmp_path / "site" / "old.html").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["site"]
+
+
 def test_citations_lead_to_the_site(consultant: Consultant, site: Path) -> None:
     answer = consultant.ask("What is LoRA?")
     linked = BeautifulSoup(render.sources_html(answer, site), "html.parser").select("h4 a")
