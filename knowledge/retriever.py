@@ -1,6 +1,6 @@
 """Questions → passages: dense and keyword search, fused, near-duplicates dropped.
 
-Weights and limits were chosen by `benchmarks/chunking.py`, which prints what others give.
+Weights and limits were chosen by `benchmarks/chunking.py` and `benchmarks/finding.py`, which print what others give.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from knowledge.index import Generation, Home
 from knowledge.types import Chunk, Passage
 
 LIMIT = 6
-DENSE_WEIGHT = 0.4
+DENSE_WEIGHT = 0.6
 # A passage that scores below this share of the best one adds more noise than answer.
 CUT_OFF = 0.5
 # Windows asked from the vector index: enough for every passage that could still win by its keywords.
-NEAREST = 60
+NEAREST = 200
 PER_QUERY = 4
 _DUPLICATE = 0.8
 # Chunks looked at for duplicates, best first.

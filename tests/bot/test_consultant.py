@@ -172,4 +172,4 @@ def test_hostile_strings_are_answered_or_turned_down_in_one_line(consultant: Con
     strings = json.loads((shared / "data" / "strings" / "naughty.json").read_text(encoding="utf-8"))
     lines = [heard(consultant, string) for string in strings]
     assert len(lines) == 515
-    assert all(re.fullmatch(r"[A-Z][^\n]{10,400}\.", line) for line in lines)
+    assert all(re.fullmatch(r"[\"A-Z][^\n]{10,400}\.", line) for line in lines)
