@@ -65,7 +65,7 @@ MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
 # How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
-ANSWERS = 0.39
+ANSWERS = 0.42
 PROJECT_ANSWERS = 0.28
 KNOWN, UNKNOWN_ANSWERS = 0.9, 0.51
 SUPPORT = 0.42
