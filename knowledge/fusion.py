@@ -1,6 +1,8 @@
-"""Two lists of scores → one. Pure functions over arrays."""
+"""Several lists of scores → one. Pure functions over arrays."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +22,14 @@ def min_max(scores: Scores) -> Scores:
     return (scores - low) / (high - low)
 
 
-def weighted(dense: Scores, lexical: Scores, *, dense_weight: float = 0.5) -> Scores:
-    """The weighted mean of both after min-max scaling.
+def weighted(parts: Sequence[tuple[float, Scores]]) -> Scores:
+    """The mean of several lists of scores, each scaled to [0, 1] first and counted by its weight.
 
     Bruch, Gai & Ingber, 2023, "An Analysis of Fusion Functions for Hybrid Retrieval": a convex combination of
     scaled scores beats reciprocal rank fusion in and out of domain.
+
+    >>> weighted([(3, np.array([0.0, 2.0])), (1, np.array([9.0, 5.0]))]).tolist()
+    [0.25, 0.75]
     """
-    return dense_weight * min_max(dense) + (1 - dense_weight) * min_max(lexical)
+    total = sum(weight for weight, _ in parts)
+    return np.asarray(sum(weight / total * min_max(scores) for weight, scores in parts), dtype=np.float32)

@@ -7,6 +7,7 @@
         manifest.json           what made it: format, model digest, dimension, chunker, counts
         store.sqlite            documents, chunks, windows and vectors: the truth
         chroma/                 the vector index built from the store
+        centres.npy             for each chunk the mean direction of the questions it answers
         bm25/                   the keyword index built from the store
 
 A generation is never changed once it is named, so a reader needs no lock, and a crash at any moment leaves the
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.chunks import CHUNKER
+from knowledge.chunks import ASKED_WINDOW, CHUNKER, HEADING_WINDOW
 from knowledge.embeddings import ModelIdentity
 from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoIndex, WriterBusy
 from knowledge.lexical import LexicalIndex
@@ -47,7 +48,7 @@ from knowledge.types import Chunk
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
-FORMAT = 1
+FORMAT = 2
 KEPT_GENERATIONS = 2
 COLLECTION = "windows"
 _BUILDING = ".building-"
@@ -85,9 +86,17 @@ class Manifest:
             found = getattr(self, name)
             if found != value:
                 raise IndexMismatch(
-                    f"The index has another {name.replace('_', ' ')} ({_short(found)}, now {_short(value)}). "
+                    f"The index was made with another {_PARTS[name]} ({_short(found)}, now {_short(value)}). "
                     "Bring it up to date with: consultant ingest"
                 )
+
+
+_PARTS = {
+    "format": "format",
+    "chunker": "way of cutting documents",
+    "model_digest": "embedding model",
+    "signals": "list of signals",
+}
 
 
 class Home:
@@ -198,6 +207,7 @@ class Generation:
             self.recogniser = self.store.recogniser()
             self.reasons = self.store.reasons()
             self.lexical = LexicalIndex.load(folder / "bm25")
+            self.centres: NDArray[np.float32] = np.load(folder / "centres.npy")
             self._client, self.windows = _open_chroma(folder)
         # Damage shows itself as whatever error of SQLite, Chroma, numpy or the system it happens to cause.
         except Exception as error:
@@ -259,6 +269,7 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
         titles, asked = store.titles(), store.asked()
         texts = [searchable(titles[c.doc], c, asked.get(c.id, "")) for c in store.chunks()]
         LexicalIndex.build(texts).save(folder / "bm25")
+        np.save(folder / "centres.npy", centres(store, dimension))
         manifest = Manifest(
             format=FORMAT,
             model=identity.name,
@@ -295,6 +306,27 @@ def verify_in_child(folder: Path) -> None:
 def searchable(title: str, chunk: Chunk, asked: str = "") -> str:
     """The words a chunk is found by: its own, its heading's, its document's title's, and those it is asked in."""
     return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}\n{asked}".rstrip()
+
+
+def centres(store: Store, dimension: int) -> NDArray[np.float32]:
+    """For each chunk the unit vector between its heading and the other questions it answers, shape (chunks, dimension).
+
+    A question worded otherwise than each of them is often nearer to what they have in common (Snell, Swersky & Zemel,
+    2017, "Prototypical Networks for Few-shot Learning"). Without such questions it is what all windows have in common.
+    """
+    place = {chunk.id: i for i, chunk in enumerate(store.chunks())}
+    asked, read = (np.zeros((len(place), dimension), dtype=np.float32) for _ in range(2))
+    has_asked = np.zeros(len(place), dtype=bool)
+    for ids, vectors in store.windows():
+        for window, vector in zip(ids, vectors, strict=True):
+            i = place[window.rsplit("@", 1)[0]]
+            is_asked = ASKED_WINDOW in window
+            has_asked[i] |= is_asked
+            read[i] += vector
+            if is_asked or window.endswith(HEADING_WINDOW):
+                asked[i] += vector
+    sums = np.where(has_asked[:, None], asked, read)
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6), dtype=np.float32)
 
 
 def _writable(folder: Path) -> Path:

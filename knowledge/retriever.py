@@ -21,11 +21,12 @@ from knowledge.index import Generation, Home
 from knowledge.types import Chunk, Passage
 
 LIMIT = 6
-DENSE_WEIGHT = 0.6
+# Of a chunk's best window, its words, and what its questions have in common.
+WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT = 0.3, 0.3, 0.4
 # A passage that scores below this share of the best one adds more noise than answer.
 CUT_OFF = 0.5
 # Windows asked from the vector index: enough for every passage that could still win by its keywords.
-NEAREST = 200
+NEAREST = 400
 PER_QUERY = 4
 _DUPLICATE = 0.8
 # Chunks looked at for duplicates, best first.
@@ -91,7 +92,13 @@ class Retriever:
             return Retrieval(tuple(queries), (), (), vectors, generation)
         dense = best_windows(generation, vectors)
         lexical = np.stack([generation.lexical.scores(query) for query in queries])
-        fused = np.stack([weighted(d, x, dense_weight=DENSE_WEIGHT) for d, x in zip(dense, lexical, strict=True)])
+        centres = np.asarray(vectors @ generation.centres.T, dtype=np.float32)
+        fused = np.stack(
+            [
+                weighted([(WINDOW_WEIGHT, d), (LEXICAL_WEIGHT, x), (CENTRE_WEIGHT, c)])
+                for d, x, c in zip(dense, lexical, centres, strict=True)
+            ]
+        )
         scale = np.asarray(weights if weights is not None else [1.0] * len(queries), dtype=np.float32)
         together = (fused * scale[:, None]).max(axis=0)
         return Retrieval(

@@ -28,6 +28,8 @@ def verify(folder: Path) -> None:
             raise BrokenGeneration(f"{generation.windows.count()} of {counts['windows']} vectors are there")
         if generation.lexical.size != counts["chunks"]:
             raise BrokenGeneration("the keyword index has another size")
+        if generation.centres.shape != (counts["chunks"], manifest.dimension):
+            raise BrokenGeneration("the centres of the chunks have another size")
         for ids, vectors in generation.store.windows():
             for window, found in zip(ids, generation.nearest_windows(vectors, limit=2), strict=True):
                 chunk = window.rsplit("@", 1)[0]

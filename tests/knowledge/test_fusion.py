@@ -38,7 +38,7 @@ def test_equal_scores_say_nothing(scores: list[float]) -> None:
 @given(rows, st.floats(0, 1))
 def test_a_fused_score_lies_between_its_parts(pair: tuple[Scores, Scores], weight: float) -> None:
     dense, lexical = min_max(pair[0]), min_max(pair[1])
-    fused = weighted(*pair, dense_weight=weight)
+    fused = weighted([(weight, pair[0]), (1 - weight, pair[1])])
     assert (fused >= np.minimum(dense, lexical) - 1e-6).all()
     assert (fused <= np.maximum(dense, lexical) + 1e-6).all()
 
@@ -46,14 +46,16 @@ def test_a_fused_score_lies_between_its_parts(pair: tuple[Scores, Scores], weigh
 @thorough
 @given(rows)
 def test_the_whole_weight_on_one_side_is_that_side(pair: tuple[Scores, Scores]) -> None:
-    assert weighted(*pair, dense_weight=1).tolist() == min_max(pair[0]).tolist()
-    assert weighted(*pair, dense_weight=0).tolist() == min_max(pair[1]).tolist()
+    assert weighted([(1, pair[0]), (0, pair[1])]).tolist() == min_max(pair[0]).tolist()
+    assert weighted([(0, pair[0]), (1, pair[1])]).tolist() == min_max(pair[1]).tolist()
 
 
 def test_the_scale_of_the_scores_does_not_matter() -> None:
     dense, lexical = array([0.1, 0.5, 0.3]), array([12, 0, 3])
-    assert weighted(dense * 7 + 2, lexical * 100) == pytest.approx(weighted(dense, lexical), abs=1e-6)
+    scaled = weighted([(1, dense * 7 + 2), (1, lexical * 100)])
+    assert scaled == pytest.approx(weighted([(1, dense), (1, lexical)]), abs=1e-6)
 
 
 def test_what_is_best_on_both_sides_wins() -> None:
-    assert weighted(array([0.2, 0.9, 0.4]), array([0, 5, 1])).tolist() == pytest.approx([0, 1, 0.5 * 2 / 7 + 0.1])
+    fused = weighted([(1, array([0.2, 0.9, 0.4])), (1, array([0, 5, 1]))])
+    assert fused.tolist() == pytest.approx([0, 1, 0.5 * 2 / 7 + 0.1])

@@ -96,6 +96,21 @@ def test_an_index_opens_with_all_that_was_ingested(home: Home) -> None:
     generation.close()
 
 
+def test_a_chunk_s_centre_lies_between_its_heading_and_the_questions_it_answers(
+    tmp_path: Path, embedder: SentenceEmbedder
+) -> None:
+    home = Home(tmp_path / "home")
+    asked = "---\nid: shop\ntitle: Shop\nasked:\n  refunds:\n    - money back\n---\n## Refunds\n\nWithin 30 days.\n"
+    (tmp_path / "shop.md").write_text(asked + "\n## Opening\n\nDaily from nine.\n", encoding="utf-8")
+    ingest([tmp_path / "shop.md"], home, embedder, corpus=None)
+    generation = Generation(home.current())
+    vectors = dict(zip(*next(generation.store.windows()), strict=True))
+    of_refunds = vectors["shop#refunds@heading"] + vectors["shop#refunds@asked-1"]
+    of_opening = vectors["shop#opening@0"] + vectors["shop#opening@heading"]
+    for centre, meant in zip(generation.centres, (of_refunds, of_opening), strict=True):
+        assert centre == pytest.approx(meant / np.linalg.norm(meant), abs=1e-5)
+
+
 def test_the_nearest_windows_are_those_of_an_exact_search(home: Home, embedder: SentenceEmbedder) -> None:
     generation = Generation(home.current())
     queries = embedder.embed(["Who pays for the parcel?", "fruit", "How long do refunds take?"])
@@ -187,7 +202,7 @@ def test_a_whole_index_passes_its_check(home: Home) -> None:
     verify_in_child(home.current())
 
 
-@pytest.mark.parametrize("part", ["store.sqlite", "chroma", "bm25", "manifest.json", "bm25/params.index.json"])
+@pytest.mark.parametrize("part", ["store.sqlite", "chroma", "bm25", "manifest.json", "bm25/params.index.json", "centres.npy"])
 def test_the_check_finds_a_missing_part(home: Home, part: str) -> None:
     folder = home.current()
     spoil(folder / part, "missing")
@@ -195,7 +210,7 @@ def test_the_check_finds_a_missing_part(home: Home, part: str) -> None:
         verify_in_child(folder)
 
 
-@pytest.mark.parametrize("part", ["store.sqlite", "chroma/chroma.sqlite3", "bm25/params.index.json"])
+@pytest.mark.parametrize("part", ["store.sqlite", "chroma/chroma.sqlite3", "bm25/params.index.json", "centres.npy"])
 def test_the_check_finds_garbage(home: Home, part: str) -> None:
     spoil(home.current() / part, "garbage")
     with pytest.raises(BrokenGeneration, match="failed its check"):
@@ -206,6 +221,12 @@ def test_the_check_finds_garbage(home: Home, part: str) -> None:
 def test_the_check_finds_a_wrong_count(home: Home, name: str) -> None:
     retouch(home, **{name: 99})
     with pytest.raises(BrokenGeneration, match="the manifest says otherwise"):
+        verify_in_child(home.current())
+
+
+def test_the_check_finds_centres_of_another_size(home: Home) -> None:
+    np.save(home.current() / "centres.npy", np.eye(2, 384, dtype=np.float32))
+    with pytest.raises(BrokenGeneration, match="the centres of the chunks have another size"):
         verify_in_child(home.current())
 
 
