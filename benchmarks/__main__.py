@@ -6,7 +6,18 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import abstaining, chunking, coverage, finding, grounding, ingesting, latency, recognising, startup
+from benchmarks import (
+    abstaining,
+    chunking,
+    coverage,
+    finding,
+    grounding,
+    ingesting,
+    latency,
+    prompting,
+    recognising,
+    startup,
+)
 
 BENCHMARKS = {
     "abstaining": abstaining.run,
@@ -16,6 +27,7 @@ BENCHMARKS = {
     "grounding": grounding.run,
     "ingesting": ingesting.run,
     "latency": latency.run,
+    "prompting": prompting.run,
     "recognising": recognising.run,
     "startup": startup.run,
 }

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from bot.consultant import Consultant
+from typing import TYPE_CHECKING
+
+from bot.capability import Capability, examine, keep, remembered
+from bot.consultant import Consultant, Writer
+from bot.models import chat_model, parse
 from bot.settings import Settings
+from bot.writers.model import BRIEF, FULL, ModelWriter, load_family
 from bot.writers.quoting import QuotingWriter
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
 from knowledge.retriever import Retriever
 from knowledge.signals import read_signals
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 
 def embedder(settings: Settings) -> SentenceEmbedder:
@@ -22,5 +30,29 @@ def retriever(settings: Settings) -> Retriever:
 
 
 def consultant(settings: Settings) -> Consultant:
-    """A consultant as the settings describe it."""
-    return Consultant(retriever(settings), QuotingWriter(), read_signals())
+    """A consultant as the settings describe it; raises ModelUnavailable when its language model cannot be used."""
+    return Consultant(retriever(settings), writer(settings), read_signals())
+
+
+def writer(settings: Settings) -> Writer:
+    """The quoting writer, or one with the language model that the settings name."""
+    name = parse(settings.model, settings.home)
+    if name.provider == "quoting":
+        return QuotingWriter()
+    model = chat_model(name, api_key=settings.api_key.get_secret_value())
+
+    def measured() -> str:
+        return FULL if capability(settings, model).full else BRIEF
+
+    if settings.prompt != "auto":
+        load_family(settings.prompt)
+    family = measured if settings.prompt == "auto" else settings.prompt
+    return ModelWriter(model, settings.model, name.shown, family, settings.model_timeout)
+
+
+def capability(settings: Settings, model: BaseChatModel, *, anew: bool = False) -> Capability:
+    """What the model that the settings name can, tested when it is not known yet; raises ModelFault."""
+    if anew:
+        keep(settings.home, settings.model, found := examine(model, timeout=settings.model_timeout))
+        return found
+    return remembered(settings.home, settings.model, lambda: examine(model, timeout=settings.model_timeout))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
@@ -26,6 +26,8 @@ from bot.types import (
     Question,
     Statement,
     Verdict,
+    Writing,
+    so_far,
 )
 from bot.verdict import conclude
 from knowledge.embeddings import Vectors
@@ -40,15 +42,21 @@ ALONE_WEIGHT = 0.7
 
 
 class Writer(Protocol):
-    """Turns what was retrieved into statements, in reading order."""
+    """Turns what was retrieved into statements, in reading order.
+
+    `name` and `prompt` are those of statements that no language model wrote.
+    """
 
     name: str
     prompt: PromptVersion
 
     def write(
         self, queries: Queries, retrieval: Retrieval, verdict: Verdict | None, question: Question | None
-    ) -> Iterator[Draft]:
-        """Yield the statements one by one; the verdict is given, the writer explains it."""
+    ) -> Iterator[Draft | Writing]:
+        """Yield the statements one by one; the verdict is given, the writer explains it.
+
+        A language model's work is told by a Writing at the end.
+        """
 
 
 class AnswerStream:
@@ -84,6 +92,11 @@ class AnswerStream:
         if item is not None:
             self._pieces.append(item)
         return item is not None
+
+    def close(self) -> None:
+        """Stop: nothing more is written, and a model that writes is cancelled."""
+        if isinstance(self._source, Generator):
+            self._source.close()
 
     @property
     def answer(self) -> Answer:
@@ -135,11 +148,13 @@ class Consultant:
         grounder = Grounder(_Documents(retrieval))
         statements: list[Statement] = []
         first = retrieved
-        for statement, citation in grounder.check(self.writer.write(queries, retrieval, verdict, question)):
+        writing = _Apart(self.writer.write(queries, retrieval, verdict, question))
+        for statement, citation in grounder.check(writing):
             first = first if statements else time.perf_counter()
-            statements.append(statement)
+            statements = so_far(statements, statement)
             yield statement, citation
         grounding, status = grounder.result()
+        by_model = writing.told if writing.told and writing.told.kept else None
         yield Answer(
             statements=tuple(statements),
             status=status,
@@ -149,8 +164,8 @@ class Consultant:
             brief=brief,
             verdict=verdict,
             question=question,
-            model=self.writer.name,
-            prompt=self.writer.prompt,
+            model=by_model.model if by_model else self.writer.name,
+            prompt=by_model.prompt if by_model else self.writer.prompt,
             passages=retrieval.passages,
             generation=retrieval.generation.folder.name,
             timings_ms={
@@ -158,6 +173,7 @@ class Consultant:
                 "first_text": _milliseconds(started, first),
                 "total": _milliseconds(started, time.perf_counter()),
             },
+            writing=writing.told,
         )
 
     def _brief(self, queries: Queries, history: Sequence[Message], edits: Sequence[Edit]) -> ProjectBrief:
@@ -199,6 +215,21 @@ class Consultant:
         texts += [c.text for c in queries.looked_up]
         weights += [CLAUSE_WEIGHT] * len(queries.looked_up)
         return self.retriever.retrieve(texts, vectors, weights=weights)
+
+
+class _Apart:
+    """The drafts of a writer; what it tells of its own making is kept apart in `told`."""
+
+    def __init__(self, written: Iterator[Draft | Writing]) -> None:
+        self._written = written
+        self.told: Writing | None = None
+
+    def __iter__(self) -> Iterator[Draft]:
+        for item in self._written:
+            if isinstance(item, Writing):
+                self.told = item
+            else:
+                yield item
 
 
 class _Documents(dict[str, Document]):

@@ -3,7 +3,9 @@
     ConsultantError
     ├── BadQuestion         the message cannot be answered as it is; the message says what to change
     ├── BadEdit             a fact that was set by hand means nothing in its slot; the message says what would
-    └── BadSetting          a setting has a value that makes no sense
+    ├── BadSetting          a setting has a value that makes no sense
+    ├── BadPrompt           a prompt file cannot be used; the message names the file and the line
+    └── ModelUnavailable    a language model cannot be used; the message says what is missing and how to get it
 
 Errors of the knowledge base (knowledge/errors.py) pass through unchanged.
 """
@@ -23,3 +25,11 @@ class BadEdit(BadQuestion):
 
 class BadSetting(ConsultantError):
     """Raised when settings are read."""
+
+
+class BadPrompt(ConsultantError):
+    """Raised when a prompt is loaded: a broken file, an unknown prompt, or an unknown technique."""
+
+
+class ModelUnavailable(ConsultantError):
+    """Raised before a model is called: its package is not installed, or its file is missing, wrong or cut short."""

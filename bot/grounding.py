@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from bot.support import support
+from bot.support import Support, support
 from bot.types import Citation, Draft, Grounding, Quote, Statement, Status
-from knowledge.sentences import plain, without_markers
+from knowledge.sentences import plain, sentences
 from knowledge.types import Document, Source
+
+# Of a sentence that takes up the person's words, at least this share must be the passage's.
+LEAST_OF_PASSAGE = 0.4
 
 
 @dataclass
@@ -30,6 +33,9 @@ class Grounder:
     def check(self, drafts: Iterable[Draft]) -> Iterator[tuple[Statement, Citation | None]]:
         """The statements that may be shown, each with its citation if that is new."""
         for draft in drafts:
+            if draft.block == "restart":
+                self.citations.clear()
+                self.claims = self.supported = 0
             if draft.quote is None:
                 yield Statement(draft.text, draft.block), None
                 continue
@@ -82,8 +88,28 @@ def is_supported(draft: Draft, quote: Quote, document: Document) -> bool:
     there = document.text[sentence.start : sentence.end]
     if not inside or there != sentence.text:
         return False
-    reworded = draft.reworded and support(draft.text, plain(without_markers(chunk.text))).holds
-    return draft.text == plain(sentence.text) or reworded
+    return draft.text == plain(sentence.text) or (draft.reworded and reworded(draft, quote).holds)
+
+
+def reworded(draft: Draft, quote: Quote) -> Support:
+    """What the quoted sentence and its neighbours say of a draft in other words, which may take up the person's too.
+
+    The whole passage would be too much: a sentence put together from words that stand far apart says something new.
+    """
+    there = _around(quote)
+    alone = support(draft.text, there)
+    if alone.holds or alone.share < LEAST_OF_PASSAGE:
+        return alone
+    return support(draft.text, f"{there}\n{draft.told}")
+
+
+def _around(quote: Quote) -> str:
+    chunk = quote.passage.chunk
+    spoken = sentences(chunk.text, offset=chunk.start)
+    at = next((i for i, s in enumerate(spoken) if s.start == quote.sentence.start), None)
+    if at is None:
+        return plain(quote.sentence.text)
+    return " ".join(plain(s.text) for s in spoken[max(0, at - 1) : at + 2])
 
 
 def _sources(document: Document, keys: Iterable[str]) -> tuple[Source, ...]:

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import BadSetting
+from bot.models import parse
 from knowledge.embeddings import DEFAULT_MODEL
 
 PREFIX = "CONSULTANT_"
@@ -22,7 +23,17 @@ class Settings(BaseSettings):
 
     home: Path = Field(DEFAULT_HOME, description="Data directory of the index.")
     embeddings: str = Field(DEFAULT_MODEL, description="Embedding model: its name or a folder.")
-    model: str = Field("quoting", description="Who writes the answers; quoting needs no language model.")
+    model: str = Field(
+        "quoting",
+        description="Who writes the answers: quoting (no language model), local, gguf:PATH, openai:NAME, "
+        "anthropic:NAME, ollama:NAME, or http://host/v1#NAME.",
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="Key of the model's provider; its own variable works too.")
+    model_timeout: float = Field(60, gt=0, description="Seconds that a language model may take for an answer.")
+    prompt: str = Field(
+        "auto",
+        description="Prompts for the model: full, brief (for small ones), or auto, which tests what the model can.",
+    )
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
     port: int = Field(7860, ge=0, le=65535, description="Port that the page is served on; 0 takes a free one.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="How much is logged.")
@@ -44,10 +55,7 @@ def read_settings(**arguments: Any) -> Settings:
         raise BadSetting(
             f"{PREFIX}{name.upper()} is not usable: {first['msg']}. Set it to a value that is, or unset it."
         ) from error
-    if settings.model != "quoting":
-        raise BadSetting(
-            f"The model {settings.model!r} is not known to this version. Unset {PREFIX}MODEL or set it to: quoting"
-        )
+    parse(settings.model, settings.home)
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +15,8 @@ Origin = Literal["said", "inferred", "edited"]
 Approach = Literal["prompt-engineering", "retrieval", "fine-tuning", "hybrid", "simpler-tool", "ask-first"]
 # A reply answers what was asked the turn before; once read, it is part of a project.
 Kind = Literal["project", "question", "reply", "small-talk", "off-topic"]
-Block = Literal["lead", "support", "reason", "against", "change", "step", "cell", "question", "plain"]
+# A restart takes back what was shown before it: another writer begins anew.
+Block = Literal["lead", "support", "reason", "against", "change", "step", "cell", "question", "plain", "restart"]
 
 # How probable a fact must be to be shown or given as a reason; what is less probable than SAID is inferred.
 RECOGNISED, SAID = 0.2, 0.3
@@ -174,7 +176,8 @@ class Quote:
 class Draft:
     """What a writer hands on: a statement before it was checked, with the sentence it rests on, if any.
 
-    Unless it is `reworded`, its text must be that sentence, word for word.
+    Unless it is `reworded`, its text must be that sentence, word for word; then it may also take up what the person
+    `told`.
     """
 
     text: str
@@ -182,15 +185,8 @@ class Draft:
     quote: Quote | None = None
     said: str = ""
     reworded: bool = False
+    told: str = ""
     place: tuple[str, str] = ("", "")
-
-
-@dataclass(frozen=True)
-class Grounding:
-    """How many sentences make a claim, and how many of these are supported by what they cite."""
-
-    sentences: int
-    supported: int
 
 
 @dataclass(frozen=True)
@@ -199,6 +195,52 @@ class PromptVersion:
 
     id: str
     version: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A sentence that a model wrote, the numbers of the passages that it named, and the one that supports it.
+
+    Without one the sentence was taken out, and `reason` says why.
+    """
+
+    text: str
+    named: tuple[int, ...]
+    supported_by: int | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a language model wrote: what it was sent, what it wrote, what the check took out, and what it took.
+
+    `kept` tells whether its text is the answer; `fault` what went wrong with the call. `tokens_in` and `tokens_out`
+    are what the provider counted; `cost` is in dollars by bot/prices.yaml; each is None where it is not known.
+    """
+
+    model: str
+    prompt: PromptVersion
+    techniques: tuple[str, ...]
+    messages: tuple[tuple[str, str], ...]
+    text: str = ""
+    checked: tuple[Checked, ...] = ()
+    kept: bool = False
+    fault: str = ""
+    passages_left_out: int = 0
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    first_text_seconds: float | None = None
+    seconds: float = 0.0
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Grounding:
+    """How many sentences make a claim, and how many of these are supported by what they cite."""
+
+    sentences: int
+    supported: int
 
 
 @dataclass(frozen=True)
@@ -218,3 +260,9 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     generation: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)
+    writing: Writing | None = None
+
+
+def so_far(statements: Sequence[Statement], statement: Statement) -> list[Statement]:
+    """The answer with one more statement; a restart takes back all before it."""
+    return [] if statement.block == "restart" else [*statements, statement]

@@ -309,10 +309,10 @@ def searchable(title: str, chunk: Chunk, asked: str = "") -> str:
 
 
 def centres(store: Store, dimension: int) -> NDArray[np.float32]:
-    """For each chunk the unit vector between its heading and the other questions it answers, shape (chunks, dimension).
+    """For each chunk the unit vector amid its heading and the other questions it answers, shape (chunks, dimension).
 
-    A question worded otherwise than each of them is often nearer to what they have in common (Snell, Swersky & Zemel,
-    2017, "Prototypical Networks for Few-shot Learning"). Without such questions it is what all windows have in common.
+    A question worded otherwise than each of them is often nearer to what they have in common (Snell, Swersky &
+    Zemel, 2017, "Prototypical Networks for Few-shot Learning"). Without such questions it lies amid all windows.
     """
     place = {chunk.id: i for i, chunk in enumerate(store.chunks())}
     asked, read = (np.zeros((len(place), dimension), dtype=np.float32) for _ in range(2))

@@ -24,7 +24,7 @@ LIMIT = 6
 # Of a chunk's best window, its words, and what its questions have in common.
 WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT = 0.3, 0.3, 0.4
 # A passage that scores below this share of the best one adds more noise than answer.
-CUT_OFF = 0.5
+CUT_OFF = 0.6
 # Windows asked from the vector index: enough for every passage that could still win by its keywords.
 NEAREST = 400
 PER_QUERY = 4

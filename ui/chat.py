@@ -11,7 +11,7 @@ import gradio as gr
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.queries import clean
-from bot.types import Message, Question
+from bot.types import Message, Question, Statement, so_far
 from knowledge.errors import KnowledgeError
 from ui import render
 from ui.api import logged
@@ -152,9 +152,9 @@ def _respond(consultant: Consultant, turns: list[Turn], library: Path | None = N
         return
     try:
         stream = consultant.stream(question, history)
-        shown = []
+        shown: list[Statement] = []
         for statement, _ in stream:
-            shown.append(statement)
+            shown = so_far(shown, statement)
             yield [*turns, _says(render.markdown(shown))]
         answer = stream.answer
         panel = render.status_html(answer) + render.sources_html(answer, library)

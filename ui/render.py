@@ -9,13 +9,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import nh3
 
-from bot.types import Answer, Block, Citation, Statement, VerdictReason
+from bot.types import Answer, Block, Citation, Statement, VerdictReason, Writing
 from knowledge.documents import slug
 from knowledge.sentences import without_markers
 from knowledge.types import Passage, Source
@@ -199,6 +200,17 @@ def to_json(answer: Answer) -> dict[str, Any]:
         "model": answer.model,
         "prompt": {"id": answer.prompt.id, "version": answer.prompt.version},
         "timings_ms": answer.timings_ms,
+        "writing": _writing_json(answer.writing),
+    }
+
+
+def _writing_json(writing: Writing | None) -> dict[str, Any] | None:
+    """How a language model wrote the answer, or tried to; null without one."""
+    if writing is None:
+        return None
+    return {
+        **asdict(writing),
+        "messages": [{"role": role, "content": content} for role, content in writing.messages],
     }
 
 

@@ -86,7 +86,7 @@ _ASKS_WHAT = re.compile(r"\W*(?:(?:and|so|but) )?(?:what(?:'s|’s| is| are| doe
 _ASKS_FOR_STEPS = re.compile(
     r"^\W*(how (do|can|should|would) (i|we|you)|how to|what (do i|should i|should we) do first)\b", re.I
 )
-_WORDS = {
+APPROACH_WORDS = {
     "prompt-engineering": re.compile(r"\bprompt", re.I),
     "retrieval": re.compile(r"\bretriev|\bRAG\b|\bsearch|look\w* up", re.I),
     "fine-tuning": re.compile(r"tun(e|ed|ing)\b|\btrain", re.I),
@@ -285,7 +285,7 @@ def _suits(candidate: Candidate, told: _Told) -> float:
 def _lead(pool: Sequence[Candidate], told: _Told, verdict: Verdict) -> Candidate | None:
     """The sentence that bears the verdict out: it opens a section that is asked what fits, names the approach, and
     stands in a document that the reasons stand in too."""
-    names = [_WORDS[part] for part in verdict.parts]
+    names = [APPROACH_WORDS[part] for part in verdict.parts]
     documents = {reason.section.split("#")[0] for reason in verdict.reasons_for}
     leads = [
         c

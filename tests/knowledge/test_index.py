@@ -202,7 +202,9 @@ def test_a_whole_index_passes_its_check(home: Home) -> None:
     verify_in_child(home.current())
 
 
-@pytest.mark.parametrize("part", ["store.sqlite", "chroma", "bm25", "manifest.json", "bm25/params.index.json", "centres.npy"])
+@pytest.mark.parametrize(
+    "part", ["store.sqlite", "chroma", "bm25", "manifest.json", "bm25/params.index.json", "centres.npy"]
+)
 def test_the_check_finds_a_missing_part(home: Home, part: str) -> None:
     folder = home.current()
     spoil(folder / part, "missing")

@@ -1,0 +1,132 @@
+"""What each technique of prompt engineering does for a small model: one prompt, its techniques switched on in turn.
+
+SmolLM2 (135 million parameters) turns what the quoting writer found into connected sentences. Every sentence is
+checked; measured is what it wrote, before the quoting answer takes the place of what does not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+from tqdm import tqdm
+
+from bot import assemble
+from bot.evaluation.cases import read_cases
+from bot.evaluation.report import Rate
+from bot.model_files import model_path, pull
+from bot.settings import read_settings
+from bot.types import Answer, Writing
+from bot.writers.model import ModelWriter
+from bot.writers.quoting import APPROACH_WORDS
+
+DATA = Path(__file__).parent.parent / "tests" / "data"
+PROJECTS, QUESTIONS = 40, 20
+STEPS = ("delimiters", "role", "examples", "grounding", "format")
+_ADVISES = re.compile(r"\b(?:start with|choose|go for|recommend|you should|best to|better to)\b", re.I)
+FIRST_TEXT_BAR = 2.5
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One case under one variant: the final answer, and how the model wrote."""
+
+    answer: Answer
+    writing: Writing
+
+
+def run() -> dict[str, Any]:
+    """Print a row for each variant, each with one technique more than the one before."""
+    settings = read_settings(model="local")
+    if not model_path(settings.home, "smollm2").is_file():
+        pull("smollm2", settings.home)
+    consultant = assemble.consultant(settings)
+    writer = consultant.writer
+    assert isinstance(writer, ModelWriter), "a local model was set"
+    rows = []
+    cases = [case.ask for case in read_cases([DATA / "suites" / "verdicts.yaml"])]
+    plain = [row["ask"] for row in yaml.safe_load((DATA / "questions.yaml").read_text(encoding="utf-8"))]
+    asked = [*cases[:: len(cases) // PROJECTS][:PROJECTS], *plain[:: len(plain) // QUESTIONS][:QUESTIONS]]
+    # The first call starts the server.
+    consultant.ask(asked[0])
+    print(
+        f"{'variant':<46}{'supported':>24}{'right number':>14}{'another advice':>16}{'kept':>20}{'tokens':>8}{'s':>6}"
+    )
+    for count in range(len(STEPS) + 1):
+        name = " + ".join(["zero-shot", *STEPS[:count]])
+        writer.family = f"brief@{'+'.join(STEPS[:count])}"
+        got = []
+        for question in tqdm(asked, desc=name, leave=False):
+            answer = consultant.ask(question)
+            if answer.writing:
+                got.append(Asked(answer, answer.writing))
+        rows.append(_row(name, got))
+    first = [row["first_text_seconds"] for row in rows]
+    final = rows[-1]["final"]
+    return {
+        "cases": len(asked),
+        "rows": rows,
+        "bars": {
+            "final answers supported at least 98 %": final["supported"] >= 0.98,
+            "final answers keep the verdict": final["verdict_kept"] == 1.0,
+            f"first text within {FIRST_TEXT_BAR} s at the median": median(first) <= FIRST_TEXT_BAR,
+        },
+    }
+
+
+def _row(name: str, got: list[Asked]) -> dict[str, Any]:
+    sentences = [sentence for one in got for sentence in one.writing.checked]
+    held = [s for s in sentences if s.supported_by]
+    supported = Rate("supported", len(held), len(sentences))
+    right = Rate("right number", sum(s.supported_by in s.named for s in held), len(held))
+    advised = [one for one in got if one.answer.verdict and one.answer.verdict.parts]
+    other = Rate("another advice", sum(_advises_otherwise(one) for one in advised), len(advised))
+    kept = Rate("kept", sum(one.writing.kept for one in got), len(got))
+    tokens = median(one.writing.tokens_out or 0 for one in got)
+    seconds = median(one.writing.seconds for one in got)
+    shown = "".join(_rate(rate, width) for rate, width in ((supported, 24), (right, 14), (other, 16), (kept, 20)))
+    print(f"{name:<46}{shown}{tokens:>8.0f}{seconds:>6.1f}", flush=True)
+    counts = [one.answer.grounding for one in got]
+    return {
+        "variant": name,
+        "sentences": len(sentences),
+        **{
+            rate.name.replace(" ", "_"): {
+                "rate": round(rate.value, 4),
+                "interval": [round(x, 4) for x in rate.interval],
+            }
+            for rate in (supported, right, other, kept)
+        },
+        "tokens_out": tokens,
+        "seconds": round(seconds, 2),
+        "first_text_seconds": round(median(one.writing.first_text_seconds or 0 for one in got), 2),
+        "final": {
+            "supported": round(sum(c.supported for c in counts) / max(1, sum(c.sentences for c in counts)), 4),
+            "verdict_kept": round(sum(_keeps(one.answer) for one in advised) / max(1, len(advised)), 4),
+        },
+    }
+
+
+def _rate(rate: Rate, width: int) -> str:
+    low, high = rate.interval
+    return (
+        f"{rate.value:.0%} ({low:.0%} to {high:.0%})".rjust(width) if width > 16 else f"{rate.value:.0%}".rjust(width)
+    )
+
+
+def _advises_otherwise(one: Asked) -> bool:
+    """Whether the model's own text advises an approach that is no part of the verdict."""
+    verdict = one.answer.verdict
+    assert verdict is not None, "only advice is asked about"
+    others = [words for name, words in APPROACH_WORDS.items() if name not in verdict.parts]
+    advice = [s.text for s in one.writing.checked if _ADVISES.search(s.text)]
+    return any(words.search(text) for text in advice for words in others)
+
+
+def _keeps(answer: Answer) -> bool:
+    """Whether the answer's first sentence is the verdict's own."""
+    return answer.statements[0].block == "lead" and answer.statements[0].citation is None
