@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.capability import Capability, examine, keep, remembered
 from bot.consultant import Consultant, Writer
 from bot.models import chat_model, parse
+from bot.rewriting import Rewriter
 from bot.settings import Settings
 from bot.writers.model import BRIEF, FULL, ModelWriter, load_family
 from bot.writers.quoting import QuotingWriter
@@ -31,7 +32,9 @@ def retriever(settings: Settings) -> Retriever:
 
 def consultant(settings: Settings) -> Consultant:
     """A consultant as the settings describe it; raises ModelUnavailable when its language model cannot be used."""
-    return Consultant(retriever(settings), writer(settings), read_signals())
+    writes = writer(settings)
+    rewrite = Rewriter(writes.model) if settings.rewrite and isinstance(writes, ModelWriter) else None
+    return Consultant(retriever(settings), writes, read_signals(), rewrite)
 
 
 def writer(settings: Settings) -> Writer:
@@ -41,13 +44,20 @@ def writer(settings: Settings) -> Writer:
         return QuotingWriter()
     model = chat_model(name, api_key=settings.api_key.get_secret_value())
 
-    def measured() -> str:
-        return FULL if capability(settings, model).full else BRIEF
+    def can() -> Capability:
+        return capability(settings, model)
 
-    if settings.prompt != "auto":
-        load_family(settings.prompt)
-    family = measured if settings.prompt == "auto" else settings.prompt
-    return ModelWriter(model, settings.model, name.shown, family, settings.model_timeout)
+    def prompts() -> str:
+        return FULL if can().full else BRIEF
+
+    def structured() -> bool:
+        # A small model that is held to a schema writes what fits it, true or not.
+        return can().full and can().structured
+
+    if settings.prompt == "auto":
+        return ModelWriter(model, settings.model, name.shown, prompts, settings.model_timeout, structured)
+    load_family(settings.prompt)
+    return ModelWriter(model, settings.model, name.shown, settings.prompt, settings.model_timeout)
 
 
 def capability(settings: Settings, model: BaseChatModel, *, anew: bool = False) -> Capability:

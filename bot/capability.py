@@ -1,7 +1,8 @@
 """A short test of what a model can, so that prompts are chosen by what it does and not by its name.
 
-Three questions, each with a right answer that a program can see: does it follow a format, does it cite, does it say
-that the passages do not answer? What was found is kept in the data directory, so that each model is tested once.
+Four questions, each with a right answer that a program can see: does it follow a format, does it cite, does it say
+that the passages do not answer, can it be held to a schema? What was found is kept in the data directory, so that
+each model is tested once.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from bot.completion import Completion, Messages
+from bot.completion import Completion, Messages, ModelFault
 from bot.prompts.loader import load
+from bot.structured import complete, held_to_schema
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -25,6 +28,7 @@ _PASSAGES = (
     "The library of Aldmoor opens at nine on weekdays and is closed on Sundays.",
     "A reader's card of the library of Aldmoor costs four crowns a year.",
 )
+_COST = "What does a reader's card of the library of Aldmoor cost?"
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Capability:
     format: bool = False
     cites: bool = False
     refuses: bool = False
+    structured: bool = False
 
     @property
     def full(self) -> bool:
@@ -42,21 +47,28 @@ class Capability:
 
 
 def examine(model: BaseChatModel, *, timeout: float) -> Capability:
-    """Ask the three questions, within so many seconds in all; raises ModelFault."""
+    """Ask the four questions, within so many seconds in all; raises ModelFault, but not when it refuses a schema."""
 
-    def said(messages: Messages) -> str:
-        return "".join(Completion(model, messages, timeout=timeout / 3)).strip()
+    def said(messages: Messages, asked: Any = model) -> str:
+        return "".join(Completion(asked, messages, timeout=timeout / 4)).strip()
+
+    def messages(message: str, output: Literal["plain", "structured"] = "plain") -> Messages:
+        return load("answer").asking_for(output).render({"message": message, "notes": (), "passages": _PASSAGES})
 
     def answered(message: str) -> str:
-        return said(load("answer").render({"message": message, "notes": (), "passages": _PASSAGES}))
+        return said(messages(message))
 
     form = said(load("probe").render({"message": "blue, red, green"}))
-    cites = answered("What does a reader's card of the library of Aldmoor cost?")
+    cites = answered(_COST)
     refuses = answered("Who built the bridge of Aldmoor, and in which year?")
+    structured = ""
+    with suppress(ModelFault):
+        structured = said(messages(_COST, "structured"), held_to_schema(model))
     return Capability(
         format=_is_list(form, ["blue", "green", "red"]),
         cites="four" in cites and re.search(r"\[2\]", cites) is not None,
         refuses=re.fullmatch(r"\W*NOTHING\W*", refuses) is not None,
+        structured=[number for _, number in complete(structured, ended=True)] == [2],
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bot.errors import ConsultantError
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import Runnable
 
 Messages = Sequence[tuple[str, str]]
 # An answer that is longer is none, in characters.
@@ -83,7 +83,7 @@ class Completion:
     """
 
     def __init__(
-        self, model: BaseChatModel, messages: Messages, *, timeout: float, circuit: Circuit | None = None
+        self, model: Runnable[Any, Any], messages: Messages, *, timeout: float, circuit: Circuit | None = None
     ) -> None:
         self.usage = Usage()
         self._model = model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol
@@ -108,12 +108,18 @@ class AnswerStream:
 
 
 class Consultant:
-    """Answers questions from a retriever's passages with a writer's words; the signals decide what is advised."""
+    """Answers questions from a retriever's passages with a writer's words; the signals decide what is advised.
 
-    def __init__(self, retriever: Retriever, writer: Writer, book: SignalBook) -> None:
+    `rewrite` makes a follow-up a question that stands alone, or nothing.
+    """
+
+    def __init__(
+        self, retriever: Retriever, writer: Writer, book: SignalBook, rewrite: Callable[[Queries], str] | None = None
+    ) -> None:
         self.retriever = retriever
         self.writer = writer
         self.book = book
+        self.rewrite = rewrite
         # A conversation's earlier messages come with every turn; each is embedded once.
         self._embed = lru_cache(maxsize=512)(retriever.embedder.embed_with_parts)
 
@@ -166,6 +172,7 @@ class Consultant:
             question=question,
             model=by_model.model if by_model else self.writer.name,
             prompt=by_model.prompt if by_model else self.writer.prompt,
+            searched=retrieval.queries,
             passages=retrieval.passages,
             generation=retrieval.generation.folder.name,
             timings_ms={
@@ -209,7 +216,8 @@ class Consultant:
         texts, weights = [queries.message], [1.0]
         vectors = self._vectors(queries)[: 1 + len(queries.looked_up)]
         if queries.context:
-            texts.append(f"{queries.context}\n{queries.message}")
+            rewritten = self.rewrite(queries) if self.rewrite else ""
+            texts.append(rewritten or f"{queries.context}\n{queries.message}")
             weights = [ALONE_WEIGHT, 1.0]
             vectors = np.concatenate([vectors[:1], self.retriever.embedder.embed(texts[1:]), vectors[1:]])
         texts += [c.text for c in queries.looked_up]

@@ -257,6 +257,7 @@ class Answer:
     question: Question | None = None
     model: str = "quoting"
     prompt: PromptVersion = PromptVersion("quoting", "")
+    searched: tuple[str, ...] = ()
     passages: tuple[Passage, ...] = ()
     generation: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)

@@ -23,6 +23,8 @@ class ModelServer:
     """Runs on a thread of its own; a context manager. `text` is the answer, or makes it of the last message."""
 
     text: str | Callable[[str], str] = TEXT
+    # What it answers when it is held to a schema; without, it does not know schemas.
+    structured: Callable[[str], str] | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     closed: int = 0
     url: str = ""
@@ -99,11 +101,16 @@ Answered = Callable[[ModelServer, dict[str, Any], asyncio.StreamReader, asyncio.
 async def _fine(
     server: ModelServer, body: dict[str, Any], _: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
+    if "response_format" in body and server.structured is None:
+        await _status(400)(server, body, _, writer)
+        return
     await server.stream(writer, [*_words(server, body), event(finish="stop"), event(usage=USAGE), DONE])
 
 
 def _words(server: ModelServer, body: dict[str, Any]) -> list[bytes]:
-    text = server.text if isinstance(server.text, str) else server.text(body["messages"][-1]["content"])
+    says = server.structured if "response_format" in body else server.text
+    assert says is not None, "a schema is refused before"
+    text = says if isinstance(says, str) else says(body["messages"][-1]["content"])
     return [event(piece) for word in text.split(" ") for piece in (word, " ")]
 
 

@@ -54,7 +54,9 @@ def test_every_dependency_is_pinned() -> None:
     assert [n for n in names if f"\n{n.lower().replace('_', '-')}==" not in pins] == []
 
 
-def test_the_python_example_runs(corpus_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_example_runs(
+    corpus_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     [code] = re.findall(r"```python\n(.*?)```", README, re.S)
     monkeypatch.setenv("CONSULTANT_HOME", str(corpus_home))
     exec(compile(code, "README.md", "exec"), {})

@@ -351,7 +351,7 @@ def model_list(as_json: bool, **options: Any) -> None:
 @_options
 @_known_errors
 def model_test(as_json: bool, **options: Any) -> None:
-    """Ask the model three questions to see what it can; its prompts are chosen by this."""
+    """Ask the model four questions to see what it can; its prompts are chosen by this."""
     from dataclasses import asdict
 
     from bot import assemble
@@ -371,7 +371,12 @@ def model_test(as_json: bool, **options: Any) -> None:
     if as_json:
         click.echo(json.dumps({**asdict(found), "prompts": "full" if found.full else "brief"}))
         return
-    for ability, shown in (("follows a format", found.format), ("cites", found.cites), ("refuses", found.refuses)):
+    for ability, shown in (
+        ("follows a format", found.format),
+        ("cites", found.cites),
+        ("refuses", found.refuses),
+        ("can be held to a schema", found.structured),
+    ):
         click.echo(f"{'yes' if shown else 'no ':<4} {ability}")
     click.echo(f"It is given the {'full' if found.full else 'brief'} prompts.")
 

@@ -200,6 +200,7 @@ def to_json(answer: Answer) -> dict[str, Any]:
         "model": answer.model,
         "prompt": {"id": answer.prompt.id, "version": answer.prompt.version},
         "timings_ms": answer.timings_ms,
+        "searched": list(answer.searched),
         "writing": _writing_json(answer.writing),
     }
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from string import Template
@@ -47,13 +47,17 @@ _HEADING = re.compile(r"^## (.+)$\n", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a prompt: the technique it is an example of, why it is there, and the message it belongs to."""
+    """A part of a prompt: the technique it is an example of, why it is there, and the message it belongs to.
+
+    `output` is the form of answer that it asks for, if it depends on that.
+    """
 
     name: str
     technique: str
     why: str
     message: Literal["system", "turns", "user"]
     text: str
+    output: Literal["", "plain", "structured"] = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,10 @@ class Prompt:
         kept = tuple(b for b in self.blocks if b.technique in {*techniques, *ALWAYS})
         on = [t for t in self.techniques if t in techniques and t not in ALWAYS]
         return Prompt(f"{self.id.split('@')[0]}@{'+'.join(on)}", self.purpose, kept)
+
+    def asking_for(self, output: Literal["plain", "structured"]) -> Prompt:
+        """The same prompt with the blocks for this form of answer."""
+        return replace(self, blocks=tuple(b for b in self.blocks if b.output in ("", output)))
 
     def render(self, values: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
         """(role, text) of each message. A value is data: it is shown as it is and never read as a slot or a tag.
@@ -204,4 +212,7 @@ def _block(path: Path, name: str, told: Any, text: str) -> Block:
         raise BadPrompt(f"{path}: the block {name!r} with data belongs to the user message.")
     if message == "turns" and len(_TURN.split(text)) % 2:
         raise BadPrompt(f"{path}: the block {name!r} must have an answer, after a line of ---, to each question.")
-    return Block(name, told["technique"], str(told["why"]), message, text)
+    output = told.get("output", "")
+    if output not in ("", "plain", "structured"):
+        raise BadPrompt(f"{path}: the output of the block {name!r} is plain or structured.")
+    return Block(name, told["technique"], str(told["why"]), message, text, output)

@@ -19,6 +19,7 @@ from bot.errors import BadPrompt
 from bot.grounding import reworded
 from bot.prices import cost
 from bot.prompts.loader import Prompt, fitting, load, unescape
+from bot.structured import as_text, held_to_schema
 from bot.support import Support, share_of_words
 from bot.types import Checked, Draft, Queries, Question, Quote, Verdict, Writing
 from bot.writers.quoting import QuotingWriter
@@ -59,6 +60,7 @@ class ModelWriter:
     shown: str
     family: str | Callable[[], str] = FULL
     timeout: float = 60.0
+    structured: bool | Callable[[], bool] = False
     quoting: QuotingWriter = field(default_factory=QuotingWriter)
     circuit: Circuit = field(default_factory=Circuit)
     name = QuotingWriter.name
@@ -75,16 +77,20 @@ class ModelWriter:
             return
         before = drafts[: drafts.index(notes[0])]
         after = [d for d in drafts[len(before) :] if d not in notes]
-        family, prompt, fault = self._prompt("advise" if verdict else "answer")
+        family, structured, fault = self._known()
+        prompt = load_family(family)["advise" if verdict else "answer"]
+        prompt = prompt.asking_for("structured" if structured else "plain")
+        family = family.partition("@")[0]
         passages = _passages(notes, retrieval, family)
         messages, left_out = fitting(prompt, _values(queries, verdict, notes, passages), tokens=BUDGET[family])
-        completion = Completion(self.model, messages, timeout=self.timeout, circuit=self.circuit)
+        model = held_to_schema(self.model) if structured else self.model
+        completion = Completion(model, messages, timeout=self.timeout, circuit=self.circuit)
         checked = _Checked(passages[: len(passages) - left_out], queries)
         yield from before
         opening = "support" if verdict else "lead"
         try:
             with closing(_nothing() if fault else completion.__iter__()) as pieces:
-                for draft in checked.sentences(pieces):
+                for draft in checked.sentences(as_text(pieces) if structured else pieces):
                     yield replace(draft, block=opening)  # type: ignore[arg-type]
                     opening = "support"
         except ModelFault as error:
@@ -117,15 +123,14 @@ class ModelWriter:
             tries=usage.tries,
         )
 
-    def _prompt(self, purpose: str) -> tuple[str, Prompt, str]:
-        """The family of the prompts, its prompt for the purpose, and the fault that kept it from being known."""
-        fault = ""
+    def _known(self) -> tuple[str, bool, str]:
+        """The prompts it is given, whether it is held to a schema, and the fault that kept this from being known."""
         try:
-            spec = self.family if isinstance(self.family, str) else self.family()
+            family = self.family if isinstance(self.family, str) else self.family()
+            structured = self.structured if isinstance(self.structured, bool) else self.structured()
         except ModelFault as error:
-            spec, fault = BRIEF, error.reason
-        prompts = load_family(spec)
-        return spec.partition("@")[0], prompts[purpose], fault
+            return BRIEF, False, error.reason
+        return family, structured, ""
 
 
 def load_family(spec: str) -> dict[str, Prompt]:

@@ -41,6 +41,23 @@ def test_a_model_shows_what_it_can(server: ModelServer, says: object, found: Cap
     assert found.full == (found == Capability(True, True, True))
 
 
+@pytest.mark.parametrize(
+    ("says", "can"),
+    [
+        ('{"sentences": [{"text": "Four crowns.", "passage": 2}]}', True),
+        ('{"sentences": [{"text": "Four crowns.", "passage": 1}]}', False),
+        ("Four crowns. [2]", False),
+        (None, False),
+    ],
+    ids=["able", "wrong passage", "no JSON", "refused"],
+)
+def test_a_model_that_can_be_held_to_a_schema_is_told(server: ModelServer, says: str | None, can: bool) -> None:
+    server.text = able
+    server.structured = None if says is None else lambda _: says
+    found = examine(chat_model(parse(f"{server.url}#m", Path())), timeout=9)
+    assert (found.full, found.structured) == (True, can)
+
+
 def test_it_is_tested_once(tmp_path: Path) -> None:
     asked = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -265,3 +266,17 @@ def test_a_follow_up_is_answered_with_its_context(consultant: Consultant, server
     answer = with_model(consultant, server).ask("And what does it cost?", history)
     assert wrote(answer).kept
     assert replace(wrote(answer), messages=()).text
+
+
+def test_a_model_that_is_held_to_a_schema_is_read_while_it_writes(ask: Asks, server: ModelServer) -> None:
+    def rows(prompt: str) -> str:
+        found = [{"text": re.split(r"(?<=[.!?]) ", t)[0], "passage": int(n)} for n, t in _PASSAGE.findall(prompt)[:3]]
+        return json.dumps({"sentences": [*found, {"text": "Bananas ripen in the sun.", "passage": 1}]})
+
+    server.structured = rows
+    answer = ask(PROJECT, structured=True)
+    assert [s.supported_by for s in wrote(answer).checked] == [1, 2, 3, None]
+    assert wrote(answer).kept
+    assert "response_format" in server.requests[-1]
+    assert 'a list "sentences"' in server.requests[-1]["messages"][0]["content"]
+    assert "in square brackets" not in server.requests[-1]["messages"][0]["content"]
