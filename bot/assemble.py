@@ -9,7 +9,7 @@ from bot.consultant import Consultant, Writer
 from bot.models import chat_model, parse
 from bot.rewriting import Rewriter
 from bot.settings import Settings
-from bot.writers.model import BRIEF, FULL, ModelWriter, load_family
+from bot.writers.model import FULL, MEASURED_BRIEF, ModelWriter, load_family
 from bot.writers.quoting import QuotingWriter
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
@@ -27,7 +27,7 @@ def embedder(settings: Settings) -> SentenceEmbedder:
 
 def retriever(settings: Settings) -> Retriever:
     """A retriever over the settings' data directory."""
-    return Retriever(Home(settings.home), embedder(settings))
+    return Retriever(Home(settings.home), embedder(settings), settings.retriever)
 
 
 def consultant(settings: Settings) -> Consultant:
@@ -48,7 +48,7 @@ def writer(settings: Settings) -> Writer:
         return capability(settings, model)
 
     def prompts() -> str:
-        return FULL if can().full else BRIEF
+        return FULL if can().full else MEASURED_BRIEF
 
     def structured() -> bool:
         # A small model that is held to a schema writes what fits it, true or not.

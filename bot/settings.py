@@ -34,6 +34,7 @@ class Settings(BaseSettings):
         "auto",
         description="Prompts for the model: full, brief (for small ones), or auto, which tests what the model can.",
     )
+    retriever: Literal["fused", "dense", "bm25"] = Field("fused", description="How passages are found.")
     rewrite: bool = Field(False, description="Whether the model rewrites follow-ups before they are looked up.")
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
     port: int = Field(7860, ge=0, le=65535, description="Port that the page is served on; 0 takes a free one.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from knowledge.chunks import Section, sections
 from knowledge.documents import front_matter, read_document, slug
 from knowledge.errors import BrokenCorpus, UnreadableFile
+from knowledge.reading import ease_of
 from knowledge.sentences import plain, sentences, without_markers
 from knowledge.types import Document, Sentence
 
@@ -80,19 +81,8 @@ class Page:
 
     @property
     def reading_ease(self) -> float:
-        """Flesch's reading ease: 206.835 - 1.015 words a sentence - 84.6 syllables a word (Flesch, 1948).
-
-        60 to 70 is plain English, 30 to 50 reads hard. Syllables are counted by the hyphenation of pyphen.
-        """
-        from pyphen import Pyphen
-
-        hyphens = Pyphen(lang="en_US")
-        said = [plain(sentence.text) for _, run in self.sections for sentence in run]
-        spoken = [word for text in said for word in re.findall(r"[A-Za-z]+", text)]
-        if not spoken:
-            return 0.0
-        syllables = sum(len(hyphens.positions(word)) + 1 for word in spoken)
-        return 206.835 - 1.015 * len(spoken) / len(said) - 84.6 * syllables / len(spoken)
+        """Flesch's reading ease (knowledge/reading.py)."""
+        return ease_of([plain(sentence.text) for _, run in self.sections for sentence in run])
 
     def line(self, offset: int) -> int:
         """The line that a character stands in."""

@@ -21,8 +21,13 @@ from knowledge.index import Generation, Home
 from knowledge.types import Chunk, Passage
 
 LIMIT = 6
-# Of a chunk's best window, its words, and what its questions have in common.
+# Weights of a chunk's best window, its words, and what its questions have in common.
 WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT = 0.3, 0.3, 0.4
+METHODS = {
+    "fused": (WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT),
+    "dense": (1.0, 0.0, 0.0),
+    "bm25": (0.0, 1.0, 0.0),
+}
 # A passage that scores below this share of the best one adds more noise than answer.
 CUT_OFF = 0.6
 # Windows asked from the vector index: enough for every passage that could still win by its keywords.
@@ -49,11 +54,15 @@ class Retrieval:
 
 
 class Retriever:
-    """Answers from the current generation, and from its successor as soon as that is published."""
+    """Answers from the current generation, and from its successor as soon as that is published.
 
-    def __init__(self, home: Home, embedder: SentenceEmbedder) -> None:
+    `method` is one of METHODS.
+    """
+
+    def __init__(self, home: Home, embedder: SentenceEmbedder, method: str = "fused") -> None:
         self.home = home
         self.embedder = embedder
+        self.weights = METHODS[method]
         self._generation: Generation | None = None
         self._seen: tuple[int, int] | None = None
         self._lock = threading.Lock()
@@ -95,7 +104,7 @@ class Retriever:
         centres = np.asarray(vectors @ generation.centres.T, dtype=np.float32)
         fused = np.stack(
             [
-                weighted([(WINDOW_WEIGHT, d), (LEXICAL_WEIGHT, x), (CENTRE_WEIGHT, c)])
+                weighted(list(zip(self.weights, (d, x, c), strict=True)))
                 for d, x, c in zip(dense, lexical, centres, strict=True)
             ]
         )

@@ -36,7 +36,7 @@ TECHNIQUES = (
 )
 # These stay when others are switched: without them there is no task, or nothing to do it with.
 ALWAYS = frozenset({"instructions", "data"})
-SLOTS = frozenset({"verdict", "project", "notes", "passages", "message", "history"})
+SLOTS = frozenset({"verdict", "project", "notes", "passages", "message", "history", "rubric", "answer"})
 # English text has about four characters a token; three never promises too much room.
 CHARACTERS_PER_TOKEN = 3
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)\Z", re.DOTALL)

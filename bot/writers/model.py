@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 FULL, BRIEF = "full", "brief"
+# Of the techniques of the brief prompts, those that helped (`python -m benchmarks prompting`).
+MEASURED_BRIEF = f"{BRIEF}@delimiters+role+examples"
 # Tokens of a prompt: a small model's window is small, and what is far from the question is lost on it.
 BUDGET = {FULL: 6000, BRIEF: 1800}
 # Less of its claims supported, and the model's text is not the answer.
@@ -129,7 +131,7 @@ class ModelWriter:
             family = self.family if isinstance(self.family, str) else self.family()
             structured = self.structured if isinstance(self.structured, bool) else self.structured()
         except ModelFault as error:
-            return BRIEF, False, error.reason
+            return MEASURED_BRIEF, False, error.reason
         return family, structured, ""
 
 

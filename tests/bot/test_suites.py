@@ -44,9 +44,8 @@ def unmoved(results: list[Result]) -> float:
     """The share of the stability pairs whose two messages get the same approach."""
     pairs: dict[str, set[str]] = {}
     for result in results:
-        if "stability" in result.case.tags and result.answer:
-            verdict = result.answer.verdict
-            pairs.setdefault(result.case.pair, set()).add(verdict.approach if verdict else "none")
+        if "stability" in result.case.tags and result.reply:
+            pairs.setdefault(result.case.pair, set()).add(result.reply.approach)
     return sum(len(approaches) == 1 for approaches in pairs.values()) / len(pairs)
 
 
@@ -70,16 +69,15 @@ def test_what_is_underspecified_is_asked_about_and_what_is_not_is_not(results: R
 def test_every_quote_is_verbatim_and_every_claim_supported(
     results: Results, consultant: Consultant, suite: str
 ) -> None:
-    answers = [result.answer for result in results(suite) if result.answer]
-    assert len(answers) == len(results(suite))
+    replies = [result.reply for result in results(suite) if result.reply]
+    assert len(replies) == len(results(suite))
     store = consultant.retriever.generation().store
-    for answer in answers:
-        for citation in answer.citations:
-            document = store.document(citation.doc)
-            assert document is not None
-            assert document.text[citation.start : citation.end] == citation.quote
-    claims = sum(answer.grounding.sentences for answer in answers)
-    assert sum(answer.grounding.supported for answer in answers) / claims >= 0.98
+    for quote in (quote for reply in replies for quote in reply.quotes):
+        document = store.document(quote.place.doc)
+        assert document is not None
+        assert document.text[quote.place.start : quote.place.end] == quote.text
+    claims = sum(reply.sentences for reply in replies)
+    assert sum(reply.supported for reply in replies) / claims >= 0.98
 
 
 def test_the_consulting_cases_get_the_experts_approach(shared: Path, consultant: Consultant) -> None:

@@ -1,0 +1,159 @@
+"""Files of cases are read strictly: what is wrong is named with its file, its line or case, and its key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.evaluation.cases import BadCases, read_cases
+
+SUITES = sorted((Path(__file__).parent.parent.parent / "data" / "suites").glob("*.yaml"))
+
+
+def test_every_suite_in_the_repository_is_read() -> None:
+    assert len(read_cases(SUITES)) > 300
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "holds no list"),
+        ("[]", "holds no list"),
+        ("[1]", "no mapping"),
+        ("- {id: a}", "ask must be"),
+        ("- {id: a, ask: ' '}", "ask must be"),
+        ("- {id: a, ask: b, expct: {}}", "'expct'"),
+        ("- {id: a, ask: b, expect: {approch: x}}", "'approch'"),
+        ("- {id: a, ask: b, expect: {asks: maybe}}", "asks must be bool"),
+        ("- {id: a, ask: b, expect: {max_seconds: true}}", "max_seconds must be"),
+        ("- {id: a, ask: b, expect: {regex: '['}}", "regex is no regular expression"),
+        ("- {id: a, ask: b, expect: {excerpts: [{doc: x}]}}", "excerpts has a doc, a start and an end"),
+        ("- {id: a, ask: b, tags: x}", "tags must be a list"),
+        ("- {id: a, ask: b, history: [{role: boss, content: c}]}", "each turn"),
+        ("- {id: a, ask: b}\n- {id: a, ask: c}", "own id"),
+        ("- {id: a", "cannot be read"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "cases.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadCases, match=named) as caught:
+        read_cases([file])
+    assert str(file) in str(caught.value)
+
+
+def test_json_and_json_lines_are_read_too(tmp_path: Path) -> None:
+    rows = [{"id": "a", "ask": "b", "expect": {"asks": True}}, {"id": "c", "ask": "d"}]
+    lines, whole = tmp_path / "cases.jsonl", tmp_path / "more.json"
+    lines.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8")
+    whole.write_text(json.dumps([{"id": "e", "ask": "f"}]), encoding="utf-8")
+    assert [case.id for case in read_cases([lines, whole])] == ["a", "c", "e"]
+
+
+def test_a_table_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "cases.csv"
+    names, row = "id,ask,approach,asks,max_words,min_support,tags", "retrieval|hybrid,false,80,0.95"
+    text = f'{names}\na,"Two\nlines, please?",{row},"x, y"\n'
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    [case] = read_cases([file])
+    assert case.ask.split() == ["Two", "lines,", "please?"]
+    assert case.expect == {"approach": ["retrieval", "hybrid"], "asks": False, "max_words": 80, "min_support": 0.95}
+    assert case.tags == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("id,ask\na\n", "line 2 has other columns"),
+        ("id,ask\na,b,c\n", "line 2 has other columns"),
+        ("id,ask,colour\na,b,red\n", "line 2: nothing can check 'colour'"),
+        ("id,ask\na,b\n,c\n", "line 3: id must be"),
+        ("id,ask\n", "holds no list"),
+    ],
+    ids=["too few", "too many", "unknown", "no id", "no rows"],
+)
+def test_a_bad_table_is_named_with_its_line(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "cases.csv"
+    file.write_text(text)
+    with pytest.raises(BadCases, match=named):
+        read_cases([file])
+
+
+def test_ten_thousand_cases_and_a_hundred_turns_are_read(tmp_path: Path) -> None:
+    turns = [{"role": "user" if n % 2 == 0 else "assistant", "content": f"turn {n}"} for n in range(100)]
+    rows = [{"id": f"c{n}", "ask": "What is LoRA?", "history": turns if n == 0 else []} for n in range(10_000)]
+    file = tmp_path / "cases.json"
+    file.write_text(json.dumps(rows))
+    cases = read_cases([file])
+    assert (len(cases), len(cases[0].history)) == (10_000, 100)
+
+
+# promptfoo
+
+# The example of its "getting started", and assertions of every kind it documents that we know of.
+PROMPTFOO = """
+prompts:
+  - 'Convert this English to {{language}}: {{input}}'
+providers: [openai:gpt-5-mini, vertex:gemini-2.5-pro]
+defaultTest:
+  assert:
+    - type: latency
+      threshold: 5000
+tests:
+  - vars:
+      language: French
+      input: Hello world
+    assert:
+      - type: contains
+        value: 'Bonjour le monde'
+  - description: Spanish
+    threshold: 0.5
+    vars:
+      language: Spanish
+      input: Where is the library?
+    assert:
+      - type: icontains
+        value: 'Dónde está la biblioteca'
+        weight: 3
+      - type: not-contains-any
+        value: where, library
+      - type: javascript
+        value: output.length < 50
+      - type: llm-rubric
+        value: ensure that the output is correct
+"""
+
+
+def test_a_configuration_of_promptfoo_runs_unchanged(tmp_path: Path) -> None:
+    file = tmp_path / "promptfooconfig.yaml"
+    file.write_text(PROMPTFOO, encoding="utf-8")
+    french, spanish = read_cases([file])
+    assert (french.id, french.ask) == ("test 1", "Convert this English to French: Hello world")
+    assert french.expect == {"max_seconds": 5.0, "contains_exactly": ["Bonjour le monde"]}
+    assert spanish.expect == {
+        "max_seconds": 5.0,
+        "contains": ["Dónde está la biblioteca"],
+        "not_contains_any": ["where", "library"],
+    }
+    assert (spanish.weights["contains"], spanish.threshold) == (3, 0.5)
+    assert spanish.skipped == ("javascript",)
+    assert spanish.rubric == "ensure that the output is correct"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("tests: []", "tests must be a list"),
+        ("tests: [1]", "test 1 is no mapping"),
+        ("tests: [{vars: {a: x, b: y}}]", "none of its vars is the question"),
+        ("tests: [{vars: {question: x}, assert: [{value: y}]}]", "each assert has a type"),
+        ("tests: [{vars: {question: x}, assert: [{type: equals}]}]", "equals has no value"),
+    ],
+)
+def test_a_bad_configuration_is_named(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "promptfooconfig.yaml"
+    file.write_text(text)
+    with pytest.raises(BadCases, match=named):
+        read_cases([file])
