@@ -24,4 +24,4 @@ def test_plain_questions_find_their_section_more_often_by_both_halves_together(s
 
 
 # recall@3 as it was measured, less the margin of so few questions.
-REACHED = 0.55
+REACHED = 0.68
