@@ -86,17 +86,9 @@ class Manifest:
             found = getattr(self, name)
             if found != value:
                 raise IndexMismatch(
-                    f"The index was made with another {_PARTS[name]} ({_short(found)}, now {_short(value)}). "
+                    f"The index has another {name.replace('_', ' ')} ({_short(found)}, now {_short(value)}). "
                     "Bring it up to date with: consultant ingest"
                 )
-
-
-_PARTS = {
-    "format": "format",
-    "chunker": "way of cutting documents",
-    "model_digest": "embedding model",
-    "signals": "list of signals",
-}
 
 
 class Home:

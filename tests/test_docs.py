@@ -51,6 +51,8 @@ def test_every_dependency_is_pinned() -> None:
     names = re.findall(
         r'^\s+"([A-Za-z0-9_-]+)(?:\[|>=|==)', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M
     )
+    # The development extra takes in the other extras of the project itself.
+    names = [n for n in names if n != "chatbot-consultant"]
     assert [n for n in names if f"\n{n.lower().replace('_', '-')}==" not in pins] == []
 
 
@@ -60,4 +62,6 @@ def test_the_python_example_runs(
     [code] = re.findall(r"```python\n(.*?)```", README, re.S)
     monkeypatch.setenv("CONSULTANT_HOME", str(corpus_home))
     exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out.split("\n")[:2] == ["fine-tuning", "What is LoRA?"]
+    approach, heading, *_ = capsys.readouterr().out.split("\n")
+    assert approach == "fine-tuning"
+    assert "LoRA" in heading

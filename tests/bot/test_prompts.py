@@ -12,6 +12,7 @@ from bot.writers.model import load_family
 
 PROMPTS = sorted(path.stem for path in FOLDER.glob("*.md"))
 VALUES = {"verdict": "v", "project": "p", "message": "m", "history": "h", "notes": ["n"], "passages": ["one", "two"]}
+VALUES |= {"rubric": "r", "answer": "a"}
 
 
 @pytest.mark.parametrize("name", PROMPTS)

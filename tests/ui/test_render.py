@@ -272,6 +272,8 @@ def test_json_has_the_keys_of_the_contract() -> None:
             "model",
             "prompt",
             "timings_ms",
+            "searched",
+            "writing",
         )
     ]
     assert list(made["citations"][0]) == [
