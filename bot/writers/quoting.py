@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from bot.queries import is_question
 from bot.types import Draft, PromptVersion, Queries, Question, Verdict, VerdictReason
 from bot.verdict import NAMES
-from bot.writers.candidates import Candidate, fit, listed, quotable, quoted, repeats
+from bot.writers.candidates import Candidate, fit, likeness, listed, quotable, quoted, repeats
 from bot.writers.comparing import both_sides, compared, named, table
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
@@ -179,7 +179,7 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
         ranked = sorted(group, key=lambda c: -fit(c, message))
         chosen: list[Candidate] = []
         for candidate in ranked:
-            near = float(candidate.vector @ message) >= SUPPORT or candidate.first
+            near = likeness(candidate, message) >= SUPPORT
             if len(chosen) < most and near and not repeats(candidate, [*used, *chosen]):
                 chosen.append(candidate)
         # What stands together in a section is read in its order.
@@ -197,7 +197,9 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
             sides = both_sides(retrieval, asked_about[0][1])
             yield from (Draft(plain(side.sentence.text), "support", side) for side in sides)
             return
-        for draft in _explain(queries, retrieval):
+        # What lies as far off as a project may lie answers nothing that was asked.
+        near = max((p.dense for p in retrieval.by_query[0]), default=0.0) >= ANSWERS
+        for draft in _explain(queries, retrieval) if near else ():
             if draft.quote:
                 yield draft if draft.block == "cell" else replace(draft, block="support")
         return

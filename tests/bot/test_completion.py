@@ -101,7 +101,13 @@ def test_a_port_where_nothing_listens_is_said() -> None:
         port = free.getsockname()[1]
     silent = model(f"http://127.0.0.1:{port}/v1#m")
     with pytest.raises(ModelFault, match="nothing answers at its address"):
-        list(Completion(silent, ASKED, timeout=1))
+        list(Completion(silent, ASKED, timeout=5))
+
+
+def test_the_client_s_own_error_is_kept(server: ModelServer) -> None:
+    with pytest.raises(ModelFault) as caught:
+        list(call(server, "401"))
+    assert getattr(caught.value.__cause__, "status_code", None) == 401
 
 
 @pytest.mark.parametrize("name", ["once-503", "once-429"])

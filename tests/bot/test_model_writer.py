@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bot.completion import Circuit, ModelFault
 from bot.consultant import Consultant
 from bot.models import chat_model, parse
 from bot.types import Answer, Message, Writing
-from bot.writers.model import BRIEF, FULL, ModelWriter
+from bot.writers.model import BRIEF, BUDGET, FULL, ModelWriter
 from tests.model_server import ModelServer
 
 PROJECT = "We are six people, need product texts for three shops next week, no labelled data. Should we fine-tune?"
@@ -32,12 +32,6 @@ def first_sentences(prompt: str) -> str:
 
 def inventions(_: str) -> str:
     return "Bananas ripen faster in the sun than in the shade. [1] Ships sail on every one of the seven seas. [2]"
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as running:
-        yield running
 
 
 Asks = Callable[..., Answer]
@@ -113,6 +107,32 @@ def test_when_less_than_half_holds_the_quoting_answer_takes_over_and_says_so(
     assert answer.citations == quoted.citations
     assert (answer.model, answer.prompt, answer.status) == ("quoting", quoted.prompt, "grounded")
     assert "the model wrote 0 of 2 sentences that my sources support" in answer.statements[-1].text
+
+
+def test_an_explanation_that_is_cut_short_is_kept_and_says_so(ask: Asks) -> None:
+    answer = ask(PROJECT, "fine-then-end")
+    assert wrote(answer).kept
+    assert [s.block for s in answer.statements[1:3]] == ["support", "support"]
+    assert answer.statements[-1].text == (
+        "My explanation is cut short, because the model broke off in the middle of its answer."
+    )
+
+
+def test_who_is_asked_for_a_fact_gets_what_they_asked_explained(ask: Asks, server: ModelServer) -> None:
+    answer = ask("How much does it cost to run my own model on a server?")
+    assert answer.verdict is not None
+    assert answer.verdict.approach == "ask-first"
+    assert wrote(answer).prompt.id == "answer"
+    assert answer.statements[-1].block == "question"
+
+
+def test_sentences_are_checked_even_when_no_passage_fits_into_the_prompt(
+    ask: Asks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BUDGET, FULL, 1)
+    answer = ask(QUESTION, says=inventions)
+    assert wrote(answer).passages_left_out > 0
+    assert [s.supported_by for s in wrote(answer).checked] == [None, None]
 
 
 def test_a_stream_takes_back_what_did_not_hold(consultant: Consultant, server: ModelServer) -> None:
