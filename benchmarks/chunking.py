@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from bot.evaluation.exact import ExactRanking
 from knowledge.chunks import CHUNK_CHARACTERS, chunks, windows
 from knowledge.embeddings import SentenceEmbedder, Vectors
-from knowledge.fusion import weighted
-from knowledge.lexical import LexicalIndex
-from knowledge.retriever import CENTRE_WEIGHT, CUT_OFF, LEXICAL_WEIGHT, NEAREST, WINDOW_WEIGHT
+from knowledge.retriever import CUT_OFF, METHODS, NEAREST
 from knowledge.types import Chunk, Document, Window
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "chunking_evaluation"
@@ -100,28 +99,16 @@ def _table(
     embedder: SentenceEmbedder,
 ) -> list[dict[str, Any]]:
     """One row a method; the cut-off of weak passages is applied to all of ours and to none of the last."""
-    place = {c.id: i for i, c in enumerate(pieces)}
-    owner = np.array([place[w.chunk] for w in covers])
-    vectors = embedder.embed([w.text for w in covers])
-    lexical = LexicalIndex.build([c.text for c in pieces])
-    centres = np.zeros((len(pieces), vectors.shape[1]), dtype=np.float32)
-    np.add.at(centres, owner, vectors)
-    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
-    # The weights of the best window, of the words and of the centre, and the cut-off.
-    ours = (WINDOW_WEIGHT, LEXICAL_WEIGHT, CENTRE_WEIGHT)
-    methods = {"BM25": ((0, 1, 0), CUT_OFF), "dense": ((1, 0, 0), CUT_OFF), "fused": (ours, CUT_OFF)}
-    methods["fused half and half, no cut"] = ((1, 1, 0), 0.0)
+    ranking = ExactRanking(pieces, covers, embedder, [c.text for c in pieces], nearest=NEAREST)
+    methods = {"BM25": METHODS["bm25"], "dense": METHODS["dense"], "fused": METHODS["fused"]}
+    cuts = dict.fromkeys(methods, CUT_OFF)
+    methods["fused half and half, no cut"] = (1.0, 1.0, 0.0)
+    cuts["fused half and half, no cut"] = 0.0
     scores: dict[str, list[tuple[float, float, float]]] = {m: [] for m in methods}
     for question, query in zip(questions, queries, strict=True):
-        windows_scores = vectors @ query
-        dense = np.full(len(pieces), -1, dtype=np.float32)
-        np.maximum.at(dense, owner, windows_scores)
-        dense = np.maximum(dense, np.sort(windows_scores)[-NEAREST])
-        keywords = lexical.scores(question.text)
-        for method, (weights, cut) in methods.items():
-            score = weighted(list(zip(weights, (dense, keywords, centres @ query), strict=True)))
+        for method, score in ranking.scores(question.text, query, methods).items():
             best = np.argsort(-score, kind="stable")[:K]
-            kept = [pieces[i] for i in best if score[i] >= cut * score[best[0]]]
+            kept = [pieces[i] for i in best if score[i] >= cuts[method] * score[best[0]]]
             scores[method].append(_measure(kept, question))
     rows = []
     for method, values in scores.items():

@@ -20,7 +20,7 @@ from sklearn.model_selection import GroupKFold
 
 from bot import assemble
 from bot.brief import read_brief
-from bot.evaluation.cases import read_cases
+from bot.evaluation.case_files import read_cases
 from bot.queries import read_queries
 from bot.settings import read_settings
 from bot.types import ProjectBrief

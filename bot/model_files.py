@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -173,7 +174,7 @@ def _from_hub(words: str, home: Path) -> ModelFile:
             raise ModelUnavailable(
                 f"{file} of {repository} could not be fetched ({reason}). Check its name and the network."
             ) from error
-        got.replace(fresh) if got.stat().st_dev == fresh.parent.stat().st_dev else fresh.write_bytes(got.read_bytes())
+        shutil.move(got, fresh)
         _whole(fresh, "It was not kept; try again.")
         return _keep(home, name, words, fresh)
 

@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge.chunks import ASKED_WINDOW, CHUNKER, HEADING_WINDOW
+from knowledge.centres import centres_of
+from knowledge.chunks import CHUNKER
 from knowledge.embeddings import ModelIdentity
 from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoIndex, WriterBusy
 from knowledge.lexical import LexicalIndex
@@ -261,7 +262,7 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
         titles, asked = store.titles(), store.asked()
         texts = [searchable(titles[c.doc], c, asked.get(c.id, "")) for c in store.chunks()]
         LexicalIndex.build(texts).save(folder / "bm25")
-        np.save(folder / "centres.npy", centres(store, dimension))
+        np.save(folder / "centres.npy", centres_of(store, dimension))
         manifest = Manifest(
             format=FORMAT,
             model=identity.name,
@@ -298,27 +299,6 @@ def verify_in_child(folder: Path) -> None:
 def searchable(title: str, chunk: Chunk, asked: str = "") -> str:
     """The words a chunk is found by: its own, its heading's, its document's title's, and those it is asked in."""
     return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}\n{asked}".rstrip()
-
-
-def centres(store: Store, dimension: int) -> NDArray[np.float32]:
-    """For each chunk the unit vector amid its heading and the other questions it answers, shape (chunks, dimension).
-
-    A question worded otherwise than each of them is often nearer to what they have in common (Snell, Swersky &
-    Zemel, 2017, "Prototypical Networks for Few-shot Learning"). Without such questions it lies amid all windows.
-    """
-    place = {chunk.id: i for i, chunk in enumerate(store.chunks())}
-    asked, read = (np.zeros((len(place), dimension), dtype=np.float32) for _ in range(2))
-    has_asked = np.zeros(len(place), dtype=bool)
-    for ids, vectors in store.windows():
-        for window, vector in zip(ids, vectors, strict=True):
-            i = place[window.rsplit("@", 1)[0]]
-            is_asked = ASKED_WINDOW in window
-            has_asked[i] |= is_asked
-            read[i] += vector
-            if is_asked or window.endswith(HEADING_WINDOW):
-                asked[i] += vector
-    sums = np.where(has_asked[:, None], asked, read)
-    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6), dtype=np.float32)
 
 
 def _writable(folder: Path) -> Path:

@@ -15,10 +15,11 @@ import click
 
 from bot import assemble
 from bot.errors import BadSetting
-from bot.evaluation import beir, report
-from bot.evaluation.cases import BadCases, Case, read_cases
+from bot.evaluation import beir, report, saved
+from bot.evaluation.case_files import read_cases
+from bot.evaluation.cases import BadCases, Case
+from bot.evaluation.figures import Saved, figures
 from bot.evaluation.judge import RUBRIC, Judge
-from bot.evaluation.report import Saved
 from bot.evaluation.run import Cache, Result, made_by, rescored, run
 from bot.models import chat_model, parse
 from bot.settings import Settings
@@ -61,14 +62,14 @@ def evaluate(wanted: Wanted, settings: Settings) -> int:
     """Run, print and write what is wanted; the exit code. Raises BadCases, BadSetting or BadResults before anything
     is asked."""
     formats, gates = _formats(wanted), [_gate(words) for words in wanted.gates]
-    baseline = report.read_saved(wanted.baseline) if wanted.baseline else None
+    baseline = saved.read_saved(wanted.baseline) if wanted.baseline else None
     if wanted.resume and not wanted.cache:
         raise BadSetting("A run is resumed from the answers that were kept. Leave out --no-cache.")
     if wanted.rescore:
-        saved = report.read_replies(wanted.rescore)
+        rows = saved.read_replies(wanted.rescore)
         embed = assemble.embedder(settings).embed
-        kept = {case.id for case in _chosen([case for case, _ in saved], wanted)}
-        results = [rescored(case, row.reply, embed, error=row.error) for case, row in saved if case.id in kept]
+        kept = {case.id for case in _chosen([case for case, _ in rows], wanted)}
+        results = [rescored(case, row.reply, embed, error=row.error) for case, row in rows if case.id in kept]
         return _report(wanted, results, {"rescored": wanted.rescore.name}, baseline, formats, gates, wanted.out)
     cases = _chosen(read_cases([*wanted.files, *_suites(wanted.suites)]), wanted)
     if not cases:
@@ -125,19 +126,19 @@ def _report(
     folder: Path | None,
 ) -> int:
     if wanted.as_json:
-        click.echo(json.dumps(report.as_json(results, config, baseline), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(saved.as_json(results, config, baseline), ensure_ascii=False, indent=1))
     else:
         click.echo(report.as_text(results, baseline))
     if folder:
         for path in report.write(folder, formats, results, config, baseline):
             click.echo(f"Wrote {path}", err=True)
-    figures = report.figures(results)
+    found = figures(results)
     missed = []
     for name, least in gates:
-        if name not in figures:
-            raise BadSetting(f"There is no figure {name!r} to gate by. There are: {', '.join(figures)}")
-        if figures[name] < least:
-            missed.append(f"{name} is {figures[name]:.4f}, below {least}")
+        if name not in found:
+            raise BadSetting(f"There is no figure {name!r} to gate by. There are: {', '.join(found)}")
+        if found[name] < least:
+            missed.append(f"{name} is {found[name]:.4f}, below {least}")
     for line in missed:
         click.echo(f"MISSED {line}", err=True)
     errors = sum(bool(result.error) for result in results)

@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 
 from bot.errors import ConsultantError
+from bot.evaluation.exact import ExactRanking, covers_of
 from bot.evaluation.scores import retrieval
 from bot.evaluation.statistics import Mean, mean
-from knowledge.chunks import chunks, windows
+from knowledge.chunks import chunks
 from knowledge.embeddings import SentenceEmbedder
-from knowledge.fusion import weighted
-from knowledge.lexical import LexicalIndex
 from knowledge.retriever import METHODS
 from knowledge.types import Document
 
@@ -40,21 +39,11 @@ def evaluate(folder: Path, embedder: SentenceEmbedder, *, k: int) -> dict[str, l
         raise BadBeir(f"No query of {folder} has a relevant document in qrels/. Check the ids.")
     pieces = [chunk for document in documents for chunk in chunks(document)]
     titles = {document.id: document.title for document in documents}
-    covers = [window for chunk in pieces for window in windows(chunk, titles[chunk.doc])]
-    place = {chunk.id: i for i, chunk in enumerate(pieces)}
-    owner = np.array([place[window.chunk] for window in covers])
-    vectors = embedder.embed([window.text for window in covers])
-    centres = np.zeros((len(pieces), vectors.shape[1]), dtype=np.float32)
-    np.add.at(centres, owner, vectors)
-    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-6)
-    lexical = LexicalIndex.build([f"{titles[chunk.doc]}\n{chunk.text}" for chunk in pieces])
+    words = [f"{titles[chunk.doc]}\n{chunk.text}" for chunk in pieces]
+    ranking = ExactRanking(pieces, covers_of(pieces, titles), embedder, words)
     found: dict[str, dict[str, list[float]]] = {method: defaultdict(list) for method in METHODS}
     for name, query in zip(queries, embedder.embed([asked[q] for q in queries]), strict=True):
-        best = np.full(len(pieces), -1, dtype=np.float32)
-        np.maximum.at(best, owner, vectors @ query)
-        parts = (best, lexical.scores(asked[name]), centres @ query)
-        for method, weights in METHODS.items():
-            score = weighted(list(zip(weights, parts, strict=True)))
+        for method, score in ranking.scores(asked[name], query, METHODS).items():
             ranked = list(dict.fromkeys(pieces[i].doc for i in np.argsort(-score, kind="stable")[: 20 * k]))
             for measure, value in retrieval(ranked, relevant[name], k=k).items():
                 found[method][measure].append(value)

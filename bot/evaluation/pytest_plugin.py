@@ -45,7 +45,7 @@ class ConsultantCase:
     @property
     def why(self) -> str:
         """What failed, a line each."""
-        from bot.evaluation.report import failures
+        from bot.evaluation.figures import failures
 
         return "\n".join(failures([self.result]))
 
@@ -118,7 +118,8 @@ class CaseItem(pytest.Item):
 
 
 def _cases(files: list[Path]) -> list[Case]:
-    from bot.evaluation.cases import BadCases, read_cases
+    from bot.evaluation.case_files import read_cases
+    from bot.evaluation.cases import BadCases
 
     try:
         return read_cases(files)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from bot.evaluation.reply import Reply, from_json, reply_of, to_json
 from bot.evaluation.scores import Embed, Score, measure, score
 from knowledge.errors import KnowledgeError
 
+log = logging.getLogger(__name__)
 ROOMS = Path(__file__).parent.parent.parent
 
 
@@ -137,8 +139,9 @@ def _asked(case: Case, repetition: int, consultant: Consultant, cache: Cache | N
         answer = consultant.ask(case.ask, case.history)
     except (ConsultantError, KnowledgeError) as error:
         return rescored(case, None, embed, error=str(error))
-    # One case that breaks must not end a run of thousands; the row says what it was.
-    except Exception as error:  # noqa: BLE001
+    # One case that breaks must not end a run of thousands; the row says what it was, the log where.
+    except Exception as error:
+        log.warning("the case %s broke", case.id, exc_info=error)
         return rescored(case, None, embed, error=f"{type(error).__name__}: {error}")
     reply = reply_of(answer, time.perf_counter() - started)
     # What a fault of a model wrote is no answer to keep.

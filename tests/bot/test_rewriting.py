@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,9 @@ FOLLOW_UP = Queries("question", "And what does it cost?", "What is LoRA?")
 REWRITTEN = "What does LoRA cost?"
 
 
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer(REWRITTEN) as running:
-        yield running
+@pytest.fixture(autouse=True)
+def _rewrites(server: ModelServer) -> None:
+    server.text = REWRITTEN
 
 
 def rewriter(server: ModelServer, name: str = "fine") -> Rewriter:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from bot.consultant import Consultant
-from bot.evaluation.cases import read_cases
+from bot.evaluation.case_files import read_cases
 from bot.evaluation.run import Result, run
 
 SUITES = Path(__file__).parent.parent / "data" / "suites"

@@ -12,19 +12,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bot import assemble
-from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
 from ui import cli
 
+pytestmark = pytest.mark.usefixtures("loaded_model")
+
 PROJECT = "We have no labelled data and two weeks. Should we fine-tune?"
 CONSULTANT = [sys.executable, "-m", "ui.cli"]
-
-
-@pytest.fixture(autouse=True)
-def _loaded_model(monkeypatch: pytest.MonkeyPatch, embedder: SentenceEmbedder) -> None:
-    """Commands that run in this process share the session's model instead of loading one each."""
-    monkeypatch.setattr(assemble, "embedder", lambda _: embedder)
 
 
 @pytest.fixture

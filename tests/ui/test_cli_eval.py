@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bot import assemble
-from knowledge.embeddings import SentenceEmbedder
 from ui import cli
+
+pytestmark = pytest.mark.usefixtures("loaded_model")
 
 CASES = """
 - id: labels
@@ -28,12 +28,6 @@ CASES = """
   ask: What is LoRA?
   expect: {cites: [lora], max_seconds: 30}
 """
-
-
-@pytest.fixture(autouse=True)
-def _loaded_model(monkeypatch: pytest.MonkeyPatch, embedder: SentenceEmbedder) -> None:
-    """Commands share the session's embedding model instead of loading one each."""
-    monkeypatch.setattr(assemble, "embedder", lambda _: embedder)
 
 
 @pytest.fixture

@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from bot import assemble
 from bot.model_files import model_path
-from knowledge.embeddings import SentenceEmbedder
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
 from ui import cli
+
+pytestmark = pytest.mark.usefixtures("loaded_model")
 
 QUESTION = "What is LoRA?"
 
 
 @pytest.fixture(autouse=True)
-def _loaded_model(monkeypatch: pytest.MonkeyPatch, embedder: SentenceEmbedder) -> None:
-    """Commands share the session's embedding model instead of loading one each."""
-    monkeypatch.setattr(assemble, "embedder", lambda _: embedder)
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer(first_sentences) as running:
-        yield running
+def _answers(server: ModelServer) -> None:
+    server.text = first_sentences
 
 
 def run(*words: str) -> Result:

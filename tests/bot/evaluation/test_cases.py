@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.evaluation.cases import BadCases, read_cases
+from bot.evaluation.case_files import read_cases
+from bot.evaluation.cases import BadCases
 
 SUITES = sorted((Path(__file__).parent.parent.parent / "data" / "suites").glob("*.yaml"))
 

@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bot.evaluation import report
-from bot.evaluation.report import BadResults, Saved
+from bot.evaluation import figures, report
+from bot.evaluation import saved as saved_results
+from bot.evaluation.figures import Saved
 from bot.evaluation.run import Result
+from bot.evaluation.saved import BadResults
 from tests.bot.evaluation.samples import REFUSED, reply, result
 
 RIGHT = reply()
@@ -28,7 +30,7 @@ RESULTS = [
 
 
 def found(results: list[Result]) -> dict[str, tuple[int, int]]:
-    return {rate.name: (rate.passed, rate.of) for rate in report.rates(results)}
+    return {rate.name: (rate.passed, rate.of) for rate in figures.rates(results)}
 
 
 def test_pairs_are_counted_as_pairs() -> None:
@@ -48,7 +50,7 @@ def test_pairs_are_counted_as_pairs() -> None:
 
 def test_reliability_sets_confidence_beside_what_was_right() -> None:
     results = [result("a", RIGHT), result("b", RIGHT, expect={"approach": ["retrieval"]})]
-    assert report.reliability(results) == [("0.85 to 1.00", 2, 0.9, 0.5)]
+    assert figures.reliability(results) == [("0.85 to 1.00", 2, 0.9, 0.5)]
 
 
 def test_refusals_have_precision_and_recall() -> None:
@@ -58,11 +60,11 @@ def test_refusals_have_precision_and_recall() -> None:
         result("c", REFUSED, expect={"refuses": False}),
         result("d", RIGHT, expect={"refuses": False}),
     ]
-    assert [(r.name, r.passed, r.of) for r in report.refusal(results)] == [
+    assert [(r.name, r.passed, r.of) for r in figures.refusal(results)] == [
         ("refusal precision", 1, 2),
         ("refusal recall", 1, 2),
     ]
-    assert report.refusal([results[3]]) == []
+    assert figures.refusal([results[3]]) == []
 
 
 def test_repetitions_that_differ_are_seen() -> None:
@@ -91,9 +93,9 @@ def test_the_json_holds_all_that_is_needed_to_compare_and_to_score_again(tmp_pat
     report.write(tmp_path, ["json"], RESULTS, {"model": "quoting"})
     made = json.loads((tmp_path / "results.json").read_text())
     assert (made["schema"], made["config"], made["passed"], made["of"]) == (1, {"model": "quoting"}, 2, 5)
-    saved = report.read_saved(tmp_path / "results.json")
+    saved = saved_results.read_saved(tmp_path / "results.json")
     assert [(s.id, s.passed, s.reply) for s in saved] == [(r.case.id, r.passed, r.reply) for r in RESULTS]
-    again = report.read_replies(tmp_path / "results.json")
+    again = saved_results.read_replies(tmp_path / "results.json")
     assert [case.expect for case, _ in again] == [r.case.expect for r in RESULTS]
 
 
@@ -103,7 +105,7 @@ def test_the_json_holds_all_that_is_needed_to_compare_and_to_score_again(tmp_pat
 def test_what_are_no_results_is_said(tmp_path: Path, text: str) -> None:
     (tmp_path / "old.json").write_text(text)
     with pytest.raises(BadResults, match=r"old\.json (holds no results|has schema)"):
-        report.read_saved(tmp_path / "old.json")
+        saved_results.read_saved(tmp_path / "old.json")
 
 
 def saved(results: list[Result]) -> list[Saved]:
@@ -116,7 +118,7 @@ def test_a_baseline_is_compared_case_by_case() -> None:
     assert "good: passes now" in text
     assert "wrong: fails now" in text
     assert "can't tell with 2 cases" in text
-    made = report.as_json(RESULTS, {}, before)
+    made = saved_results.as_json(RESULTS, {}, before)
     assert [(row["id"], row["passes"]) for row in made["flipped"]] == [("good", True), ("wrong", False)]
     assert made["changes"][0]["of"] == 2
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from bot.consultant import Consultant
-from bot.evaluation.cases import Case, read_cases
+from bot.evaluation.case_files import read_cases
+from bot.evaluation.cases import Case
 from bot.evaluation.judge import Judge
-from bot.evaluation.report import as_json
 from bot.evaluation.run import Cache, made_by, run
+from bot.evaluation.saved import as_json
 from bot.models import chat_model, parse
 from bot.types import Answer, Message, Statement
 from tests.bot.evaluation.samples import reply, result
