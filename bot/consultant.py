@@ -160,6 +160,9 @@ class Consultant:
             statements = so_far(statements, statement)
             yield statement, citation
         grounding, status = grounder.result()
+        if not grounding.sentences and any(s.block == "question" for s in statements):
+            # Who asks back claims nothing and refuses nothing.
+            status = "grounded"
         by_model = writing.told if writing.told and writing.told.kept else None
         yield Answer(
             statements=tuple(statements),

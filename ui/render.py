@@ -45,6 +45,8 @@ STATUS_WORDS = {
     "refused": "not answered from my sources",
 }
 
+ASKS_BACK = "a question before any advice"
+
 
 def markdown(statements: Sequence[Statement], *, tables: bool = True) -> str:
     """The answer as Markdown with `[n]` for citations; usable on a part of an answer while it streams.
@@ -163,9 +165,11 @@ def status_html(answer: Answer) -> str:
         return ""
     grounding = answer.grounding
     counted = f"{grounding.supported}/{grounding.sentences} " if grounding.sentences else ""
+    asks_back = not grounding.sentences and any(s.block == "question" for s in answer.statements)
+    words = ASKS_BACK if asks_back else STATUS_WORDS[answer.status]
     seconds = answer.timings_ms.get("total", 0) / 1000
     return clean_html(
-        f'<p class="status status-{answer.status}">{counted}{html.escape(STATUS_WORDS[answer.status])} '
+        f'<p class="status status-{answer.status}">{counted}{html.escape(words)} '
         f'<span class="made">· {html.escape(answer.model)} · {seconds:.2f} s</span></p>'
     )
 

@@ -339,3 +339,19 @@ def test_first_steps_of_a_hybrid_are_those_of_its_parts(consultant: Consultant) 
 )
 def test_who_asks_for_leave_is_answered_and_not_asked(message: str, consultant: Consultant) -> None:
     assert consultant.ask(message).kind == "question"
+
+
+def test_a_project_that_is_asked_about_gets_no_sentences_from_far_off(consultant: Consultant) -> None:
+    answer = consultant.ask(
+        "We are a bakery chain with 14 shops; customers write on WhatsApp to ask about allergens in our 200 "
+        "products, recipes change monthly. What should we build?"
+    )
+    assert [s.block for s in answer.statements] == ["lead", "question"]
+    assert (answer.status, answer.citations) == ("grounded", ())
+
+
+def test_a_project_that_is_asked_about_hears_what_answers_its_question(consultant: Consultant) -> None:
+    answer = consultant.ask("How much does it cost to run my own model on a server?")
+    assert answer.verdict is not None
+    assert answer.verdict.approach == "ask-first"
+    assert answer.citations[0].doc in ("cost", "build-or-buy")

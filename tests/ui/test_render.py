@@ -254,6 +254,12 @@ def test_the_status_line_says_how_much_is_supported(status: str) -> None:
     assert line.get_text().startswith(f"5/6 {render.STATUS_WORDS[status]}")  # type: ignore[index]
 
 
+def test_a_question_back_is_no_refusal() -> None:
+    asking = replace(answer(), statements=(Statement("What is it for?", "question"),), status="grounded")
+    line = soup(render.status_html(replace(asking, grounding=Grounding(0, 0))))
+    assert line.get_text().startswith(render.ASKS_BACK)
+
+
 def test_small_talk_has_no_status_line() -> None:
     assert render.status_html(replace(answer(), kind="small-talk")) == ""
 
