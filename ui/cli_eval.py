@@ -48,22 +48,16 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--record", is_flag=True, help="Keep how often each section was cited, for the library.")
 @options
 @known_errors
-def evaluate(files: tuple[Path, ...], prompts: tuple[str, ...], as_json: bool, record: bool, **asked: Any) -> None:
+def evaluate(**asked: Any) -> None:
     """Ask the cases in FILES (YAML, JSON, JSONL, CSV, promptfoo) and print how many answers are as expected.
 
     Exits 100 when not all are, or a --fail-under is missed; 1 when a case could not be asked.
     """
     from ui import evaluating
 
-    settings = settings_of({name: asked[name] for name in ("home", "embeddings", "model", "retriever")})
-    if asked["beir"]:
-        evaluating.rank(asked["beir"], settings, k=asked["k"], as_json=as_json)
+    settings = settings_of({name: asked.pop(name) for name in ("home", "embeddings", "model", "retriever")})
+    beir, k = asked.pop("beir"), asked.pop("k")
+    if beir:
+        evaluating.rank(beir, settings, k=k, as_json=asked["as_json"])
         return
-    wanted = evaluating.Wanted(
-        files=files,
-        prompts=prompts,
-        as_json=as_json,
-        record=record,
-        **{name: asked[name] for name in evaluating.OPTIONS},
-    )
-    sys.exit(evaluating.evaluate(wanted, settings))
+    sys.exit(evaluating.evaluate(evaluating.Wanted(**asked), settings))

@@ -55,9 +55,6 @@ class Wanted:
     formats: str
 
 
-OPTIONS = tuple(name for name in Wanted.__annotations__ if name not in ("files", "prompts", "as_json", "record"))
-
-
 def evaluate(wanted: Wanted, settings: Settings) -> int:
     """Run, print and write what is wanted; the exit code. Raises BadCases, BadSetting or BadResults before anything
     is asked."""
@@ -77,7 +74,7 @@ def evaluate(wanted: Wanted, settings: Settings) -> int:
     code = 0
     for prompt in wanted.prompts or (settings.prompt,):
         if len(wanted.prompts) > 1:
-            click.echo(f"\n## prompt {prompt}\n" if not wanted.as_json else "", nl=not wanted.as_json)
+            click.echo(f"\nWith the prompt {prompt}:", err=True)
         with_prompt = settings.model_copy(update={"prompt": prompt})
         results, config = _run(wanted, cases, with_prompt)
         folder = wanted.out / prompt.replace("@", "-") if wanted.out and len(wanted.prompts) > 1 else wanted.out

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.bot.test_model_writer import first_sentences
+from tests.model_server import ModelServer
 from ui import cli
 
 pytestmark = pytest.mark.usefixtures("loaded_model")
@@ -109,6 +111,27 @@ def test_another_retriever_is_another_run(home: Path, cases: Path) -> None:
     done = run(home, cases, "--retriever", "bm25", "--resume", "--json")
     assert "0 of 3 answers were known" in done.stderr
     assert json.loads(done.stdout)["config"]["retriever"] == "bm25"
+
+
+def test_prompts_are_compared_with_the_first(home: Path, cases: Path, tmp_path: Path, server: ModelServer) -> None:
+    server.text = first_sentences
+    prompts = ["--model", f"{server.url}#fine", "--prompt", "full", "--prompt", "full@delimiters"]
+    done = run(home, cases, "--filter", "lora", *prompts, "--out", tmp_path / "out", "--formats", "json")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("Since the baseline:") == 1
+    configs = [json.loads((tmp_path / "out" / name / "results.json").read_text())["config"]["prompt"]
+               for name in ("full", "full-delimiters")]  # fmt: skip
+    assert configs == ["full", "full@delimiters"]
+    assert len(server.requests) == 2
+
+
+def test_a_judge_adds_its_marks_and_gates_nothing(home: Path, cases: Path, server: ModelServer) -> None:
+    server.text = "1"
+    judge = ["--judge", f"{server.url}#m", "--rubric", "It is short."]
+    done = run(home, cases, "--filter", "lora", *judge)
+    assert (done.exit_code, "judge agreement" in done.stdout) == (0, True)
+    assert "It is short." in server.requests[0]["messages"][-1]["content"]
+    assert run(home, cases, "--filter", "lora", *judge, "--fail-under", "judge=0.5").exit_code == 100
 
 
 @pytest.mark.parametrize(
