@@ -116,7 +116,7 @@ def test_another_retriever_is_another_run(home: Path, cases: Path) -> None:
 def test_prompts_are_compared_with_the_first(home: Path, cases: Path, tmp_path: Path, server: ModelServer) -> None:
     server.text = first_sentences
     prompts = ["--model", f"{server.url}#fine", "--prompt", "full", "--prompt", "full@delimiters"]
-    done = run(home, cases, "--filter", "lora", *prompts, "--out", tmp_path / "out", "--formats", "json")
+    done = run(home, cases, "--filter", "labels", *prompts, "--out", tmp_path / "out", "--formats", "json")
     assert done.exit_code == 0, done.output
     assert done.stdout.count("Since the baseline:") == 1
     configs = [json.loads((tmp_path / "out" / name / "results.json").read_text())["config"]["prompt"]
