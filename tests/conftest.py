@@ -24,6 +24,8 @@ from knowledge.ingest import ingest
 from tests.model_server import ModelServer
 
 SHARED = Path(__file__).parent.parent.parent / "shared"
+# Where to keep the corpus's index between runs of the tests; brought up to date at the start of each.
+KEPT_HOME = os.environ.get("CONSULTANT_TEST_HOME")
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,7 @@ def embedder() -> SentenceEmbedder:
 @pytest.fixture(scope="session")
 def corpus_home(tmp_path_factory: pytest.TempPathFactory, embedder: SentenceEmbedder) -> Path:
     """A data directory with the real corpus; read it, do not write to it."""
-    home = tmp_path_factory.mktemp("corpus-home")
+    home = Path(KEPT_HOME) if KEPT_HOME else tmp_path_factory.mktemp("corpus-home")
     report = ingest([], Home(home), embedder)
     assert not report.failed
     return home
