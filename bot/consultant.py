@@ -17,6 +17,7 @@ from bot.question import ask
 from bot.types import (
     Answer,
     Citation,
+    Considered,
     Draft,
     Edit,
     Message,
@@ -132,29 +133,40 @@ class Consultant:
 
     def stream(self, question: str, history: Sequence[Message] = (), edits: Sequence[Edit] = ()) -> AnswerStream:
         """The answer as it is written; a bad question raises here, before anything is shown."""
+        return AnswerStream(self._run(self._read(question, history), history, edits))
+
+    def consider(self, question: str, history: Sequence[Message] = (), edits: Sequence[Edit] = ()) -> Considered:
+        """What `ask` would understand and conclude, without looking anything up or writing; raises as `ask` does."""
+        return self._consider(self._read(question, history), history, edits)
+
+    def _read(self, question: str, history: Sequence[Message]) -> Queries:
         queries = read_queries(question, history)
         asked = self._asked(history)
         if quick_reply(queries.message, asked, self.book) or (
             asked and queries.kind == "question" and "?" not in question
         ):
             # "No" is small talk and "about 300" says nothing, unless it answers what was asked.
-            queries = replace(queries, kind="reply")
-        return AnswerStream(self._run(queries, history, edits))
+            return replace(queries, kind="reply")
+        return queries
+
+    def _consider(self, queries: Queries, history: Sequence[Message], edits: Sequence[Edit]) -> Considered:
+        brief = self._brief(queries, history, edits)
+        kind = kind_of(queries, brief)
+        verdict = conclude(brief, self.book) if kind == "project" and brief.facts else None
+        return Considered(kind, brief, verdict, ask(brief, verdict, self.book) if verdict else None)
 
     def _run(
         self, queries: Queries, history: Sequence[Message], edits: Sequence[Edit]
     ) -> Iterator[tuple[Statement, Citation | None] | Answer]:
         started = time.perf_counter()
-        brief = self._brief(queries, history, edits)
-        queries = replace(queries, kind=kind_of(queries, brief))
+        understood = self._consider(queries, history, edits)
+        queries = replace(queries, kind=understood.kind)
         retrieval = self._retrieve(queries)
         retrieved = time.perf_counter()
-        verdict = conclude(brief, self.book) if queries.kind == "project" and brief.facts else None
-        question = ask(brief, verdict, self.book) if verdict else None
         grounder = Grounder(_Documents(retrieval))
         statements: list[Statement] = []
         first = retrieved
-        writing = _Apart(self.writer.write(queries, retrieval, verdict, question))
+        writing = _Apart(self.writer.write(queries, retrieval, understood.verdict, understood.question))
         for statement, citation in grounder.check(writing):
             first = first if statements else time.perf_counter()
             statements = so_far(statements, statement)
@@ -170,9 +182,9 @@ class Consultant:
             citations=tuple(grounder.citations),
             grounding=grounding,
             kind=queries.kind,
-            brief=brief,
-            verdict=verdict,
-            question=question,
+            brief=understood.brief,
+            verdict=understood.verdict,
+            question=understood.question,
             model=by_model.model if by_model else self.writer.name,
             prompt=by_model.prompt if by_model else self.writer.prompt,
             searched=retrieval.queries,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -87,10 +88,29 @@ class VerdictReason:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What would change the verdict: with this answer for the slot it would be `approach`; `text` says so."""
+
+    slot: str
+    answer: str
+    approach: Approach
+    text: str
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """An approach that was not advised, and what was said that speaks against it, strongest first."""
+
+    approach: Approach
+    why_not: tuple[VerdictReason, ...]
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The approach advised; `parts` are its parts, `scores` the log odds that the facts add up to for each outcome.
 
-    `contradiction` are two facts that cannot both hold and lead to different advice; then the advice is to ask.
+    `alternatives` come the likeliest first. `contradiction` are two facts that cannot both hold and lead to
+    different advice; then the advice is to ask.
     """
 
     approach: Approach
@@ -99,8 +119,16 @@ class Verdict:
     scores: tuple[tuple[str, float], ...]
     reasons_for: tuple[VerdictReason, ...]
     reasons_against: tuple[VerdictReason, ...]
-    would_change: tuple[str, ...] = ()
+    would_change: tuple[Change, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
     contradiction: tuple[Fact, Fact] | None = None
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """How probable each outcome is, in [0, 1], the most probable first: the softmax of the scores."""
+        odds = sorted(self.scores, key=lambda score: -score[1])
+        total = sum(math.exp(value - odds[0][1]) for _, value in odds)
+        return {name: math.exp(value - odds[0][1]) / total for name, value in odds}
 
 
 @dataclass(frozen=True)
@@ -233,6 +261,16 @@ class Writing:
     first_text_seconds: float | None = None
     seconds: float = 0.0
     tries: int = 0
+
+
+@dataclass(frozen=True)
+class Considered:
+    """What was understood and concluded before a word is written; without a project there is no verdict."""
+
+    kind: Kind
+    brief: ProjectBrief
+    verdict: Verdict | None
+    question: Question | None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.types import RECOGNISED, Approach, Fact, ProjectBrief, Verdict, VerdictReason
+from bot.types import RECOGNISED, Alternative, Approach, Change, Fact, ProjectBrief, Verdict, VerdictReason
 from knowledge.signals import APPROACHES, OUTCOMES, SignalBook
 
 # A fact with less effect is no reason worth telling.
@@ -47,6 +47,11 @@ def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
         scores=tuple((name, round(float(value), 3)) for name, value in zip(OUTCOMES, odds, strict=True)),
         reasons_for=_reasons(brief, book, parts, sign=1),
         reasons_against=_reasons(brief, book, parts, sign=-1),
+        alternatives=tuple(
+            Alternative(name, _reasons(brief, book, (name,), sign=-1))  # type: ignore[arg-type]
+            for name in ranked
+            if name not in parts and approach != "ask-first"
+        ),
         contradiction=contradiction,
     )
 
@@ -72,6 +77,12 @@ class Sums:
         """What would be advised if this signal held, in place of what is known of its slot."""
         known = self._of_slot.get(self.book.signals[signal].slot, 0)
         return _outcome(self.book.balance.odds(self._all - known + self.book.row(signal)))
+
+
+def contributions(brief: ProjectBrief, book: SignalBook) -> tuple[tuple[Fact, dict[str, float]], ...]:
+    """What each fact adds to the log odds of each outcome, in the brief's order; what adds nothing is left out."""
+    rows = [(fact, _weight(fact) * book.row(fact.signal)) for fact in brief.facts]
+    return tuple((fact, dict(zip(OUTCOMES, map(float, row), strict=True))) for fact, row in rows if row.any())
 
 
 def _contradiction(brief: ProjectBrief, sums: Sums) -> tuple[Fact, Fact] | None:
@@ -117,9 +128,9 @@ def _reasons(
     return tuple(sorted(found, key=lambda reason: -abs(reason.effect)))
 
 
-def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, limit: int = 3) -> tuple[str, ...]:
-    """What would change the verdict, found by flipping one fact at a time; sentences in our words."""
-    found: dict[str, str] = {}
+def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, limit: int = 3) -> tuple[Change, ...]:
+    """What would change the verdict, found by flipping one fact at a time."""
+    found: dict[str, Change] = {}
     sums = Sums(brief, book)
     for slot in book.slots.values():
         if slot.name in _NOT_FLIPPED:
@@ -127,5 +138,6 @@ def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, li
         for words, signal in slot.options:
             other = sums.outcome_if(signal)
             if other not in (verdict.approach, "ask-first") and other not in found:
-                found[other] = f"{slot.ask} If the answer were “{words}”, my advice would be {NAMES[other]}."
+                text = f"{slot.ask} If the answer were “{words}”, my advice would be {NAMES[other]}."
+                found[other] = Change(slot.name, words, other, text)
     return tuple(found.values())[:limit]

@@ -1,20 +1,19 @@
-"""The chat page as Gradio Blocks: it shows what the consultant says and keeps no state on the server."""
+"""The page as Gradio Blocks: what stands where, and which event leads to what; it keeps no state on the server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from bot.consultant import Consultant
-from bot.errors import ConsultantError
 from bot.queries import clean
-from bot.types import Message, Question, Statement, so_far
-from knowledge.errors import KnowledgeError
-from ui import render
-from ui.api import logged
+from ui import render, turns
+from ui.consultation import Consultation, Shown, record
+from ui.turns import Turn
 
 TITLE = "Consultant"
 TAGLINE = (
@@ -31,96 +30,214 @@ STARTERS = {
     "How many examples?": "How many examples do I need to fine-tune?",
 }
 STATIC = Path(__file__).parent / "static"
-CSS = (STATIC / "chat.css").read_text(encoding="utf-8")
-HEAD = f"<script>{(STATIC / 'chat.js').read_text(encoding='utf-8')}</script>"
-# The panel below an answer is a message of its own; its title tells it from the answer.
-_PANEL = "panel"
+CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels"))
+SCRIPTS = ("chat", "panels", "conversations")
+HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 SEND, STOP = "Send", "Stop"
 _READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)
 _ANSWERING: dict[str, Any] = gr.update(submit_btn=False, stop_btn=STOP)
+# A private event is wired to the page alone: it is no endpoint of an API.
+_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
-Turn = dict[str, Any]
-# What an event changes: the box, and the conversation.
-Shown = tuple[Any, Any]
+
+@dataclass(frozen=True)
+class Parts:
+    """What changes on the page. The hidden ones are how the page's own scripts and the events talk."""
+
+    chatbot: gr.Chatbot
+    box: gr.Textbox
+    project: gr.Markdown
+    verdict: gr.Markdown
+    supposed: gr.Markdown
+    sources: gr.Markdown
+    made: gr.Markdown
+    corrections: gr.Textbox
+    kept: gr.Markdown
+
+    @property
+    def all(self) -> list[Any]:
+        """Every part, as the outputs of an event."""
+        return [getattr(self, field.name) for field in fields(self)]
+
+    def changed(self, shown: Shown) -> dict[Any, Any]:
+        """What an event returns: the new value of each part that is named."""
+        return {getattr(self, name): value for name, value in shown.items()}
 
 
 def build(consultant: Consultant, library: Path | None = None) -> gr.Blocks:
     """The page over one consultant; citations lead to the site of the corpus in the folder `library`."""
+    consultation = Consultation(consultant, library)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
-        chatbot = gr.Chatbot(
-            elem_id="chat",
-            label="Conversation",
-            show_label=False,
-            scale=1,
-            height="auto",
-            min_height=320,
-            editable="user",
-            buttons=["copy", "copy_all"],
-            feedback_options=None,
-            latex_delimiters=[],
-            allow_tags=False,
-            sanitize_html=True,
-            layout="bubble",
-            placeholder="What is your project? Tell me the task, your data, your time and your budget.",
-            examples=[{"text": text, "display_text": label} for label, text in STARTERS.items()],
+        with gr.Row(elem_id="desk", equal_height=False):
+            with gr.Column(scale=7, min_width=320, elem_id="talk"):
+                chatbot, box = _chatbot(), _box()
+                with gr.Row(elem_id="tools"):
+                    new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
+                _markup('<div class="conversations"></div>', "conversations")
+            with gr.Column(scale=5, min_width=320, elem_id="beside"):
+                project, verdict, supposed, sources, made = _panels(consultation)
+        parts = Parts(
+            chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), _markup("", "kept")
         )
-        box = gr.Textbox(
-            elem_id="question",
-            label="Your project or question",
-            show_label=False,
-            placeholder="Describe your project, or ask a question…",
-            lines=1,
-            max_lines=8,
-            autofocus=True,
-            submit_btn=SEND,
-            stop_btn=False,
-        )
-        new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
-
-        def asked(text: str, turns: list[Turn]) -> Iterator[Shown]:
-            yield from _asked(consultant, text, turns, library)
-
-        def starter(turns: list[Turn], chosen: gr.SelectData) -> Iterator[Shown]:
-            yield from _answered(consultant, [*turns, _asks(str(chosen.value["text"]))], library)
-
-        def replied(turns: list[Turn], chosen: gr.SelectData) -> Iterator[Shown]:
-            yield from _answered(consultant, [*turns, _asks(str(chosen.value))], library)
-
-        def retried(turns: list[Turn], chosen: gr.RetryData) -> Iterator[Shown]:
-            yield from _answered(consultant, _cut_for_retry(turns, chosen), library)
-
-        def edited(turns: list[Turn], chosen: gr.EditData) -> Iterator[Shown]:
-            yield from _answered(consultant, _cut_for_edit(turns, chosen), library)
-
-        # A private event is wired to the page alone: it is no endpoint of an API.
-        private: dict[str, Any] = {"api_visibility": "private"}
-        both = [box, chatbot]
-        # While an answer streams, another question is not taken from the box: it waits there.
-        streams: list[Any] = [box.submit(asked, both, both, trigger_mode="once", **private)]
-        for event, change in (
-            (chatbot.example_select, starter),
-            (chatbot.option_select, replied),
-            (chatbot.retry, retried),
-            (chatbot.edit, edited),
-        ):
-            streams.append(event(change, chatbot, both, cancels=list(streams), **private))
-        # Also runs once a stopped answer has really ended; before that another question would not be taken.
-        for stream in streams:
-            stream.then(lambda: _READY, None, box, queue=False, **private)
-        box.stop(None, None, None, cancels=streams, **private)
-        chatbot.undo(_undo, chatbot, [chatbot, box], queue=False, **private)
-        gr.on(
-            [new.click, chatbot.clear],
-            lambda: ([], {**_READY, "value": ""}),
-            None,
-            [chatbot, box],
-            cancels=streams,
-            queue=False,
-            **private,
-        )
+        streams = _wire_conversation(parts, new, consultation)
+        _wire_panels(parts, streams, consultation)
     return page  # type: ignore[no-any-return]
+
+
+def _chatbot() -> gr.Chatbot:
+    return gr.Chatbot(
+        elem_id="chat",
+        label="Conversation",
+        show_label=False,
+        scale=1,
+        height="auto",
+        min_height=320,
+        editable="user",
+        buttons=["copy", "copy_all"],
+        feedback_options=None,
+        latex_delimiters=[],
+        allow_tags=False,
+        sanitize_html=True,
+        layout="bubble",
+        placeholder="What is your project? Tell me the task, your data, your time and your budget.",
+        examples=[{"text": text, "display_text": label} for label, text in STARTERS.items()],
+    )
+
+
+def _box() -> gr.Textbox:
+    return gr.Textbox(
+        elem_id="question",
+        label="Your project or question",
+        show_label=False,
+        placeholder="Describe your project, or ask a question…",
+        lines=1,
+        max_lines=8,
+        autofocus=True,
+        submit_btn=SEND,
+        stop_btn=False,
+    )
+
+
+def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
+    """The panels beside the conversation, a tab each."""
+    empty = consultation.empty()
+    with gr.Tabs(elem_id="panels"):
+        with gr.Tab("Verdict", id="verdict"):
+            supposed, verdict = _markup("", "supposed"), _markup(empty["verdict"], "verdict")
+        with gr.Tab("Your project", id="project"):
+            project = _markup(empty["project"], "project")
+        with gr.Tab("Sources", id="sources"):
+            sources = _markup(empty["sources"], "sources")
+        with gr.Tab("How this was made", id="made"):
+            made = _markup(empty["made"], "made")
+    return project, verdict, supposed, sources, made
+
+
+def _markup(body: str, name: str) -> gr.Markdown:
+    """A place for HTML that ui/render.py made and sanitised; Gradio's own HTML component needs eval."""
+    return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], elem_id=name)
+
+
+def _hidden(name: str, value: str = "") -> gr.Textbox:
+    return gr.Textbox(value, show_label=False, elem_id=name, elem_classes="channel")
+
+
+def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> list[Any]:
+    """The events that are answered; returns them, so that others can cancel them."""
+    said = [parts.chatbot, parts.corrections]
+    quietly: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}
+
+    def answered(given: list[Turn], corrections: str, **box: Any) -> Iterator[dict[Any, Any]]:
+        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
+        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given}
+        for shown in consultation.answered(given, corrections):
+            yield parts.changed(shown)
+
+    def asked(text: str, given: list[Turn], corrections: str) -> Iterator[dict[Any, Any]]:
+        # An empty box changes nothing.
+        if clean(text or ""):
+            yield from answered([*given, turns.asks(text)], corrections, value="")
+
+    def starter(given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[dict[Any, Any]]:
+        yield from answered([*given, turns.asks(str(chosen.value["text"]))], corrections)
+
+    def replied(given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[dict[Any, Any]]:
+        yield from answered([*given, turns.asks(str(chosen.value))], corrections)
+
+    def retried(given: list[Turn], corrections: str, chosen: gr.RetryData) -> Iterator[dict[Any, Any]]:
+        yield from answered(given[: int(chosen.index) + 1], corrections)  # type: ignore[arg-type]
+
+    def edited(given: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[dict[Any, Any]]:
+        index = chosen.index if isinstance(chosen.index, int) else chosen.index[0]
+        text = render.unescape_markdown(str(chosen.value))
+        yield from answered([*given[:index], turns.asks(text)], corrections)
+
+    def again(given: list[Turn], corrections: str) -> Iterator[dict[Any, Any]]:
+        yield from answered(turns.until_asked(given), corrections)
+
+    # While an answer streams, another question is not taken from the box: it waits there.
+    streams: list[Any] = [
+        parts.box.submit(
+            asked, [parts.box, *said], parts.all, trigger_mode="once", show_progress="hidden", **_PRIVATE
+        )
+    ]
+    events: list[tuple[Any, Callable[..., Any]]] = [
+        (parts.chatbot.example_select, starter),
+        (parts.chatbot.option_select, replied),
+        (parts.chatbot.retry, retried),
+        (parts.chatbot.edit, edited),
+        (_hidden("again").submit, again),
+    ]
+    for event, change in events:
+        streams.append(event(change, said, parts.all, cancels=list(streams), **quietly))
+    # Also runs once a stopped answer has really ended; before that another question would not be taken.
+    for stream in streams:
+        stream.then(
+            lambda given, corrections: (_READY, record(given, corrections)),
+            said,
+            [parts.box, parts.kept],
+            queue=False,
+            **quietly,
+        )
+    parts.box.stop(None, None, None, cancels=streams, **_PRIVATE)
+    parts.chatbot.undo(_undo, parts.chatbot, [parts.chatbot, parts.box], queue=False, **_PRIVATE)
+    gr.on(
+        [new.click, parts.chatbot.clear],
+        lambda: parts.changed({**consultation.empty(), "box": {**_READY, "value": ""}, "kept": ""}),
+        None,
+        parts.all,
+        cancels=streams,
+        queue=False,
+        **quietly,
+    )
+    return streams
+
+
+def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -> None:
+    """The events that the page's own scripts start, each by writing into a hidden box."""
+    said = [parts.chatbot, parts.corrections]
+    instantly: dict[str, Any] = {"queue": False, "show_progress": "hidden", **_PRIVATE}
+
+    def corrected(told: str, given: list[Turn], corrections: str) -> dict[Any, Any]:
+        slot, _, value = told.partition("=")
+        shown = consultation.corrected(given, corrections, slot, value)
+        kept = record(given, shown.get("corrections", corrections))
+        return parts.changed({**shown, "kept": kept})
+
+    def supposed(told: str, given: list[Turn], corrections: str) -> dict[Any, Any]:
+        slot, _, answer = told.partition("=")
+        return parts.changed(consultation.supposed(given, corrections, slot, answer))
+
+    def opened(told: str) -> dict[Any, Any]:
+        return parts.changed({**consultation.opened(told), "box": _READY})
+
+    for name, change in (("correct", corrected), ("suppose", supposed)):
+        channel = _hidden(name)
+        channel.submit(change, [channel, *said], parts.all, **instantly)
+    channel = _hidden("open")
+    channel.submit(opened, channel, parts.all, cancels=streams, **instantly)
 
 
 def theme() -> gr.themes.Base:
@@ -131,89 +248,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def _asked(consultant: Consultant, text: str, turns: list[Turn], library: Path | None = None) -> Iterator[Shown]:
-    """Put the person's message at the end and answer it; an empty box changes nothing."""
-    if clean(text or ""):
-        yield from _answered(consultant, [*turns, _asks(text)], library, value="")
-
-
-def _answered(consultant: Consultant, turns: list[Turn], library: Path | None, **box: Any) -> Iterator[Shown]:
-    """The conversation as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
-    yield {**_ANSWERING, **box}, turns
-    for grown in _respond(consultant, turns, library):
-        yield gr.skip(), grown
-
-
-def _respond(consultant: Consultant, turns: list[Turn], library: Path | None = None) -> Iterator[list[Turn]]:
-    """The conversation with the answer growing at its end, then with the panel of sources below it."""
-    question, history = _read(turns)
-    if not question:
-        yield turns
-        return
-    try:
-        stream = consultant.stream(question, history)
-        shown: list[Statement] = []
-        for statement, _ in stream:
-            shown = so_far(shown, statement)
-            yield [*turns, _says(render.markdown(shown))]
-        answer = stream.answer
-        panel = render.status_html(answer) + render.sources_html(answer, library)
-        said = [_says(render.markdown(answer.statements))]
-        yield [*turns, *said, *([_panel(panel, answer.question)] if panel else [])]
-    except (ConsultantError, KnowledgeError) as error:
-        yield [*turns, _says(render.escape_markdown(str(error)))]
-    # The page is a boundary: the person gets a sentence, the log the traceback under the same id.
-    except Exception as error:  # noqa: BLE001
-        yield [*turns, _says(f"Something went wrong here. Tell the operator the error id {logged(error)}.")]
-
-
-def _cut_for_retry(turns: list[Turn], chosen: gr.RetryData) -> list[Turn]:
-    return turns[: int(chosen.index) + 1]  # type: ignore[arg-type]
-
-
-def _cut_for_edit(turns: list[Turn], chosen: gr.EditData) -> list[Turn]:
-    index = chosen.index if isinstance(chosen.index, int) else chosen.index[0]
-    return [*turns[:index], _asks(render.unescape_markdown(str(chosen.value)))]
-
-
-def _undo(turns: list[Turn], chosen: gr.UndoData) -> tuple[list[Turn], str]:
+def _undo(given: list[Turn], chosen: gr.UndoData) -> tuple[list[Turn], str]:
     """Take back the last message into the box."""
     index = int(chosen.index)  # type: ignore[arg-type]
-    return turns[:index], render.unescape_markdown(_text(turns[index]))
-
-
-def _asks(text: str) -> Turn:
-    return {
-        "role": "user",
-        "content": "\n\n".join(render.escape_markdown(line) for line in text.split("\n") if line.strip()),
-    }
-
-
-def _says(markdown: str) -> Turn:
-    return {"role": "assistant", "content": markdown}
-
-
-def _panel(body: str, question: Question | None) -> Turn:
-    replies = [{"value": words, "label": words} for words in question.options] if question else []
-    return {"role": "assistant", "content": f'<div class="{_PANEL}">{body}</div>', "options": replies}
-
-
-def _read(turns: list[Turn]) -> tuple[str, list[Message]]:
-    """The last message of the person and what was said before; panels are no part of the conversation."""
-    messages = [
-        Message("user" if turn["role"] == "user" else "assistant", render.unescape_markdown(_text(turn)))
-        for turn in turns
-        if not _text(turn).startswith(f'<div class="{_PANEL}">')
-    ]
-    if not messages or messages[-1].role != "user":
-        return "", []
-    return messages[-1].content, messages[:-1]
-
-
-def _text(turn: Turn) -> str:
-    """A message's words: the page sends them as a list of typed parts, API clients as a plain string."""
-    content = turn["content"]
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else [content]
-    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
+    return given[:index], render.unescape_markdown(turns.text(given[index]))

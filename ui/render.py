@@ -38,6 +38,16 @@ _ATTRIBUTES = {
     "li": {"class", "id", "value"},
     "details": {"class", "open"},
 }
+_PANEL_TAGS = {"section", "h3", "ul", "dl", "dt", "dd", "q", "code", "pre", "strong", "label", "select", "option"}
+_PANEL_TAGS |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "meter", "button", "input"}
+_PANEL_ATTRIBUTES = {
+    "*": {"class", "role"},
+    "th": {"scope"},
+    "meter": {"min", "max", "value"},
+    "button": {"type"},
+    "input": {"type"},
+    "option": {"value", "selected"},
+}
 STATUS_WORDS = {
     "grounded": "every sentence is in my sources",
     "partly": "partly in my sources",
@@ -48,10 +58,10 @@ STATUS_WORDS = {
 ASKS_BACK = "a question before any advice"
 
 
-def markdown(statements: Sequence[Statement], *, tables: bool = True) -> str:
+def markdown(statements: Sequence[Statement], *, tables: bool = True, links: bool = False) -> str:
     """The answer as Markdown with `[n]` for citations; usable on a part of an answer while it streams.
 
-    Without `tables` the cells of one are a list.
+    Without `tables` the cells of one are a list. With `links` each citation leads to its passage on the page.
     """
     # Advice opens with the verdict, which is our own and cites nothing.
     advised = bool(statements) and statements[0].block == "lead" and statements[0].citation is None
@@ -62,24 +72,24 @@ def markdown(statements: Sequence[Statement], *, tables: bool = True) -> str:
     for statement in statements:
         block = statement.block
         if block == "cell" and tables:
-            parts.append(_cell(statement, statements, first=before != "cell"))
+            parts.append(_cell(statement, statements, first=before != "cell", links=links))
             before = block
             continue
         if block != before and block in labels:
             parts.append(f"\n\n**{labels[block]}**")
         step = step + 1 if block == "step" else 0
-        parts.append(_joined(block, before, step) + _sentence(statement, tables=tables))
+        parts.append(_joined(block, before, step) + _sentence(statement, tables=tables, links=links))
         before = block
     return "".join(parts).strip()
 
 
-def _cell(statement: Statement, statements: Sequence[Statement], *, first: bool) -> str:
+def _cell(statement: Statement, statements: Sequence[Statement], *, first: bool, links: bool) -> str:
     """A cell of a table, with the head of the table before the first and the name of the row before a row's first."""
     columns = list(dict.fromkeys(s.place[1] for s in statements if s.block == "cell"))
     row = escape_markdown(statement.place[0])
     head = f"\n\n| | {' | '.join(map(escape_markdown, columns))} |\n|---|{'---|' * len(columns)}" if first else ""
     start = f"\n| **{row}** |" if statement.place[1] == columns[0] else ""
-    return f"{head}{start} {_sentence(statement)} |"
+    return f"{head}{start} {_sentence(statement, links=links)} |"
 
 
 def _joined(block: Block, before: Block | None, step: int) -> str:
@@ -93,7 +103,7 @@ def _joined(block: Block, before: Block | None, step: int) -> str:
     return "\n\n"
 
 
-def _sentence(statement: Statement, *, tables: bool = True) -> str:
+def _sentence(statement: Statement, *, tables: bool = True, links: bool = False) -> str:
     said = f"You said “{escape_markdown(statement.said)}”. " if statement.said else ""
     text = escape_markdown(statement.text)
     if statement.block == "lead":
@@ -101,7 +111,8 @@ def _sentence(statement: Statement, *, tables: bool = True) -> str:
     if statement.block == "cell" and not tables:
         row, column = map(escape_markdown, statement.place)
         text = f"{column}, {row.lower()}: {text}"
-    cited = f" \\[{statement.citation}\\]" if statement.citation else ""
+    number = f"\\[{statement.citation}\\]"
+    cited = f" {f'[{number}](#cite-{statement.citation})' if links else number}" if statement.citation else ""
     return f"{said}{text}{cited}"
 
 
@@ -128,6 +139,18 @@ def unescape_markdown(text: str) -> str:
     return re.sub(r"\\([\\`*_{}\[\]<>#|~$&!@.:)\-+=])", r"\1", text)
 
 
+def without_links(text: str) -> str:
+    """Markdown that was made with `links`, as it is without them.
+
+    >>> without_links("It is so. [\\\\[1\\\\]](#cite-1)")
+    'It is so. \\\\[1\\\\]'
+    """
+    return _CITE_LINK.sub(r"\1", text)
+
+
+_CITE_LINK = re.compile(r"\[(\\\[\d+\\\])\]\(#cite-\d+\)")
+
+
 def plain_text(answer: Answer) -> str:
     """The answer for a terminal: the Markdown without its escapes, and without tables, whose cells are too wide."""
     return unescape_markdown(markdown(answer.statements, tables=False).replace("**", ""))
@@ -142,10 +165,11 @@ def sources_text(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def sources_html(answer: Answer, library: Path | None = None) -> str:
+def sources_html(answer: Answer, library: Path | None = None, *, opened: bool = False) -> str:
     """The cited passages as an HTML list, each quoted span marked, each study linked; safe to insert.
 
-    A section whose document has a page in the folder `library` is linked there.
+    A section whose document has a page in the folder `library` is linked there. Closed, the list is behind its
+    count.
     """
     if not answer.citations:
         return ""
@@ -154,6 +178,8 @@ def sources_html(answer: Answer, library: Path | None = None) -> str:
         by_passage.setdefault(citation.passage.chunk.id, []).append(citation)
     items = "".join(_passage_html(citations, library) for citations in by_passage.values())
     count = len(by_passage)
+    if opened:
+        return clean_html(f'<ol class="passages">{items}</ol>')
     words = f"{count} source{'s' if count > 1 else ''}"
     body = f'<details class="sources"><summary>{words}</summary><ol class="passages">{items}</ol></details>'
     return clean_html(body)
@@ -183,6 +209,29 @@ def clean_html(body: str) -> str:
         url_schemes={"http", "https"},
         link_rel="noopener noreferrer",
     )
+
+
+def clean_panel(body: str) -> str:
+    """The same lock for the panels beside the conversation, which hold tables and things to press too."""
+    cleaned = nh3.clean(
+        body,
+        tags=_TAGS | _PANEL_TAGS,
+        attributes={**_ATTRIBUTES, **_PANEL_ATTRIBUTES},
+        generic_attribute_prefixes={"data-", "aria-"},
+        url_schemes={"http", "https"},
+        link_rel="noopener noreferrer",
+    )
+    return one_line(cleaned)
+
+
+def kept(text: str) -> str:
+    """Text for the page's script to keep in the browser: it stands in an attribute and is shown nowhere."""
+    return one_line(f'<p class="kept" data-kept="{html.escape(text)}"></p>')
+
+
+def one_line(body: str) -> str:
+    """HTML as a single line, which a Markdown component takes as it is: an empty line would end it there."""
+    return body.replace("\n", "&#10;")
 
 
 def to_json(answer: Answer) -> dict[str, Any]:
@@ -264,9 +313,13 @@ def _verdict_json(answer: Answer) -> dict[str, Any] | None:
         "confidence": verdict.confidence,
         "for": reasons("reason", verdict.reasons_for),
         "against": reasons("against", verdict.reasons_against),
-        "would_change": list(verdict.would_change),
+        "would_change": [change.text for change in verdict.would_change],
         "first_step": steps[0] if steps else "",
         "next_steps": steps[1:],
+        "alternatives": [
+            {"approach": a.approach, "why_not": [{"you_said": r.you_said, "reason": r.reason} for r in a.why_not]}
+            for a in verdict.alternatives
+        ],
     }
 
 

@@ -220,7 +220,7 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
             taken_up.add(reason.you_said)
             yield quoted(candidate, block, said=reason.you_said)  # type: ignore[arg-type]
     for change in verdict.would_change[:1]:
-        yield Draft(change, "change")
+        yield Draft(change.text, "change")
     steps = _first_steps(retrieval, verdict)
     yield from (quoted(step, "step") for step in steps[:MAX_STEPS])
 

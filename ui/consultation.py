@@ -1,0 +1,198 @@
+"""A consultation as the page shows it: turns and corrections in, what changes on the page out.
+
+Nothing is kept here between two events: the page sends the conversation and the corrections along each time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from bot.consultant import Consultant
+from bot.errors import BadEdit, BadQuestion, ConsultantError
+from bot.queries import clean
+from bot.types import Considered, Edit, Message, Statement, so_far
+from knowledge.errors import KnowledgeError
+from ui import panels, render, turns
+from ui.api import logged
+from ui.turns import Turn
+
+# What changes on the page, by the names of its parts.
+Shown = dict[str, Any]
+MAX_TURNS = 400
+MAX_TITLE = 60
+
+
+class _Correction(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    slot: str
+    value: str
+
+
+class _SavedTurn(BaseModel):
+    role: str = Field(pattern="^(user|assistant)$")
+    content: str
+    options: list[dict[str, str]] = Field(default_factory=list)
+
+
+class Saved(BaseModel):
+    """A conversation as the browser keeps it."""
+
+    title: str = ""
+    turns: list[_SavedTurn] = Field(default_factory=list, max_length=MAX_TURNS)
+    edits: list[_Correction] = Field(default_factory=list)
+
+
+_CORRECTIONS = TypeAdapter(list[_Correction])
+
+
+class Consultation:
+    """Answers, corrects and supposes for the page; `library` is the folder of the corpus's site."""
+
+    def __init__(self, consultant: Consultant, library: Path | None = None) -> None:
+        self.consultant = consultant
+        self.library = library
+        self.book = consultant.book
+
+    def answered(self, given: Sequence[Turn], corrections: str = "") -> Iterator[Shown]:
+        """The page as the answer to the last message grows, then with what stands below and beside it."""
+        question, history = turns.read(given)
+        if not question:
+            yield {"chatbot": list(given)}
+            return
+        try:
+            edits = read_corrections(corrections)
+            understood = self.consultant.consider(question, history, edits)
+            yield {"chatbot": list(given), "supposed": "", **self._understood(understood, new=not history)}
+            yield from self._written(given, question, history, edits, understood)
+        except (ConsultantError, KnowledgeError) as error:
+            yield {"chatbot": [*given, turns.says(render.escape_markdown(str(error)))]}
+        # The page is a boundary: the person gets a sentence, the log the traceback under the same id.
+        except Exception as error:  # noqa: BLE001
+            wrong = f"Something went wrong here. Tell the operator the error id {logged(error)}."
+            yield {"chatbot": [*given, turns.says(wrong)]}
+
+    def _understood(self, understood: Considered, *, new: bool) -> Shown:
+        """The panels before anything is written; a question in between leaves the verdict as it is."""
+        shown: Shown = {"project": panels.project(understood, self.book)}
+        if understood.verdict or new:
+            shown["verdict"] = panels.verdict(understood, None)
+        return shown
+
+    def _written(
+        self,
+        given: Sequence[Turn],
+        question: str,
+        history: Sequence[Message],
+        edits: Sequence[Edit],
+        understood: Considered,
+    ) -> Iterator[Shown]:
+        stream = self.consultant.stream(question, history, edits)
+        statements: list[Statement] = []
+        for statement, _ in stream:
+            statements = so_far(statements, statement)
+            yield {"chatbot": [*given, turns.says(render.markdown(statements, links=True))]}
+        answer = stream.answer
+        below = render.status_html(answer) + render.sources_html(answer, self.library)
+        said = [turns.says(render.markdown(answer.statements, links=True))]
+        shown: Shown = {
+            "chatbot": [*given, *said, *([turns.panel(below, answer.question)] if below else [])],
+            "sources": panels.sources(answer, self.library),
+            "made": panels.made(answer, self.book),
+        }
+        if answer.verdict:
+            shown["verdict"] = panels.verdict(understood, answer)
+        yield shown
+
+    def corrected(self, given: Sequence[Turn], corrections: str, slot: str, value: str) -> Shown:
+        """A fact set by hand, or taken out with an empty value: the brief and the verdict at once."""
+        before = read_corrections(corrections)
+        edits = panels.edits_with(before, slot, value)
+        question, history = turns.last_asked(given)
+        try:
+            understood = self.consultant.consider(question, history, edits)
+        except BadEdit as error:
+            understood = self.consultant.consider(question, history, before)
+            return {"project": panels.project(understood, self.book, str(error))}
+        except BadQuestion:
+            # Nothing was said yet that the correction could belong to.
+            return {}
+        shown: Shown = {
+            "corrections": json.dumps([{"slot": e.slot, "value": e.value} for e in edits]),
+            "project": panels.project(understood, self.book),
+            "supposed": "",
+        }
+        if understood.verdict:
+            shown["verdict"] = panels.verdict(understood, None, stale=True)
+        return shown
+
+    def supposed(self, given: Sequence[Turn], corrections: str, slot: str, answer: str) -> Shown:
+        """The verdict if the answer for a slot were another one; nothing is kept of it."""
+        if not slot:
+            return {"supposed": ""}
+        question, history = turns.last_asked(given)
+        edits = panels.edits_with(read_corrections(corrections), slot, answer)
+        try:
+            understood = self.consultant.consider(question, history, edits)
+        except ConsultantError as error:
+            return {"supposed": panels.verdict(None, None, note=str(error))}
+        supposed = panels.Supposed(self.book.slots[slot], answer)
+        return {"supposed": panels.verdict(understood, None, supposed=supposed)}
+
+    def opened(self, record: str) -> Shown:
+        """A conversation that the browser kept, as it was, with its brief and its verdict."""
+        try:
+            saved = Saved.model_validate_json(record)
+        except ValidationError:
+            return {"chatbot": [turns.says("This conversation cannot be read. It stays in the list until deleted.")]}
+        given = [turn.model_dump() for turn in saved.turns]
+        corrections = json.dumps([edit.model_dump() for edit in saved.edits])
+        shown: Shown = {**EMPTY, "chatbot": given, "corrections": corrections}
+        question, history = turns.last_asked(given)
+        if not clean(question):
+            return shown
+        try:
+            understood = self.consultant.consider(question, history, read_corrections(corrections))
+        except (ConsultantError, KnowledgeError):
+            return shown
+        return {**shown, **self._understood(understood, new=True)}
+
+    def empty(self) -> Shown:
+        """The page of a new conversation."""
+        return EMPTY | {"project": panels.project(None, self.book)}
+
+
+# Also what a reader sees before the first question.
+EMPTY: Shown = {
+    "chatbot": [],
+    "corrections": "[]",
+    "verdict": panels.verdict(None, None),
+    "supposed": "",
+    "sources": panels.sources(None),
+    "made": panels.made(None, None),
+}
+
+
+def record(given: Sequence[Turn], corrections: str) -> str:
+    """The conversation for the browser to keep, as an element that its script reads; "" when nothing was said."""
+    if not given:
+        return ""
+    asked = next((m.content for m in turns.messages(given) if m.role == "user"), "")
+    title = asked if len(asked) <= MAX_TITLE else asked[: MAX_TITLE - 1].rsplit(" ", 1)[0] + "…"
+    kept = [
+        {"role": turn["role"], "content": turns.text(turn), "options": turn.get("options") or []} for turn in given
+    ]
+    edits = [{"slot": e.slot, "value": e.value} for e in read_corrections(corrections)]
+    return render.kept(json.dumps({"title": " ".join(title.split()), "turns": kept, "edits": edits}))
+
+
+def read_corrections(raw: str) -> list[Edit]:
+    """The facts set by hand, as the page keeps them; what cannot be read counts as none."""
+    try:
+        return [Edit(c.slot, c.value) for c in _CORRECTIONS.validate_json(raw or "[]")]
+    except ValidationError:
+        return []

@@ -1,0 +1,255 @@
+"""What stands beside the conversation: the project, the verdict, the sources, and how the answer was made.
+
+Each panel is a Jinja template that escapes whatever it is given, and is sanitised once more by ui/render.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bot.prompts import loader
+from bot.types import Answer, Block, Considered, Edit, Fact, ProjectBrief, Verdict, VerdictReason
+from bot.verdict import NAMES, contributions
+from knowledge.signals import OUTCOMES, SignalBook, Slot
+from ui import render
+
+TEMPLATES = Path(__file__).parent / "templates"
+# What the page calls each outcome.
+TITLES = {
+    "prompt-engineering": "Prompt engineering",
+    "retrieval": "Retrieval (RAG)",
+    "fine-tuning": "Fine-tuning",
+    "simpler-tool": "A simpler tool",
+    "hybrid": "A hybrid",
+    "ask-first": "Ask first",
+}
+KINDS = {
+    "project": "advice on a project",
+    "question": "a question about the subject",
+    "reply": "the reply to a question",
+    "small-talk": "small talk",
+    "off-topic": "something else than this subject",
+}
+# Nobody is asked to fill in these; they are shown once they are said.
+_NOT_ASKED = frozenset({"wish", "context", "parts", "goal", "tried"})
+MAX_OPEN = 8
+MAX_WHY_NOT = 2
+
+
+@dataclass(frozen=True)
+class Supposed:
+    """A change that is looked at without being made: the slot and its answer."""
+
+    slot: Slot
+    answer: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A fact as it is shown: what may be chosen in its place, and the words that it came from."""
+
+    slot: str
+    label: str
+    value: str
+    options: tuple[str, ...]
+    words: str
+    origin: str
+
+    @property
+    def own(self) -> str:
+        """What the field for other words is called."""
+        return f"{self.label}, in other words"
+
+    @property
+    def source(self) -> str:
+        """How the words came here."""
+        return {"edited": "you set", "inferred": "perhaps, from"}.get(self.origin, "you said")
+
+
+def project(understood: Considered | None, book: SignalBook, note: str = "") -> str:
+    """The brief as it forms, each fact to be corrected in place; `note` says why a correction was not taken."""
+    facts = understood.brief.told if understood else ()
+    sure = [_row(fact, book.slots[fact.slot]) for fact in facts if fact.origin != "inferred"]
+    guessed = [_row(fact, book.slots[fact.slot]) for fact in facts if fact.origin == "inferred"]
+    known = {fact.slot for fact in facts}
+    missing = [slot for slot in book.slots.values() if slot.name not in known | _NOT_ASKED]
+    groups = [
+        ("What I understood", "", sure),
+        ("What I only guess", "It counts for less until you confirm it.", guessed),
+        ("Not known yet", "", [_open(slot) for slot in missing[:MAX_OPEN]] if facts else []),
+    ]
+    return _rendered("project", facts=facts, groups=groups, note=note)
+
+
+def _row(fact: Fact, slot: Slot) -> _Row:
+    options = tuple(words for words, _ in slot.options if words != fact.quote)
+    return _Row(fact.slot, _label(fact.slot), fact.value.rstrip("."), options, fact.quote, fact.origin)
+
+
+def _open(slot: Slot) -> _Row:
+    return _Row(slot.name, _label(slot.name), "", tuple(words for words, _ in slot.options), "", "missing")
+
+
+def _label(slot: str) -> str:
+    return slot.replace("_", " ").capitalize()
+
+
+def verdict(
+    understood: Considered | None,
+    answer: Answer | None,
+    *,
+    supposed: Supposed | None = None,
+    stale: bool = False,
+    note: str = "",
+) -> str:
+    """The verdict with all that speaks for and against it; `stale` when the answer was given before a correction."""
+    concluded = understood.verdict if understood else None
+    if concluded is None:
+        return _rendered("verdict", verdict=None, note=note)
+    cited = {(s.block, s.said): s.citation for s in answer.statements if s.said} if answer else {}
+    steps = [s for s in answer.statements if s.block == "step"] if answer and not stale else []
+    return _rendered(
+        "verdict",
+        note=note,
+        verdict=concluded,
+        supposed=supposed,
+        stale=stale,
+        advice=_advice(concluded),
+        sure="" if concluded.approach == "ask-first" else f"{concluded.confidence:.0%} sure",
+        shares=[(TITLES[name], share) for name, share in concluded.shares.items()],
+        reasons=[
+            ("For it", _reasons(concluded.reasons_for, "reason", cited), "Nothing in particular that you told."),
+            ("Against it", _reasons(concluded.reasons_against, "against", cited), "Nothing that you told."),
+        ],
+        changes=[
+            {
+                "slot": change.slot,
+                "answer": change.answer,
+                "ask": change.text.split(" If the answer")[0],
+                "advice": NAMES[change.approach],
+            }
+            for change in concluded.would_change
+        ],
+        steps=steps,
+        alternatives=[
+            (TITLES[other.approach], _reasons(other.why_not[:MAX_WHY_NOT], "against", {}))
+            for other in concluded.alternatives
+        ],
+    )
+
+
+def _advice(concluded: Verdict) -> str:
+    if concluded.approach == "hybrid":
+        return "A hybrid: " + " with ".join(NAMES[part] for part in concluded.parts)
+    if concluded.approach == "ask-first":
+        return "One more fact is needed first"
+    return TITLES[concluded.approach]
+
+
+def _reasons(
+    given: Sequence[VerdictReason], block: Block, cited: Mapping[tuple[Block, str], int | None]
+) -> list[dict[str, Any]]:
+    return [{"you_said": r.you_said, "reason": r.reason, "citation": cited.get((block, r.you_said))} for r in given]
+
+
+def sources(answer: Answer | None, library: Path | None = None) -> str:
+    """The cited passages, each quoted span marked, with the studies behind them."""
+    shown = render.sources_html(answer, library, opened=True) if answer else ""
+    return render.one_line(f'<section class="aside panel">{shown or _NO_SOURCES}</section>')
+
+
+_NO_SOURCES = '<p class="hint">What an answer cites is shown here, with the words it quotes marked.</p>'
+
+
+def made(answer: Answer | None, book: SignalBook | None, measured: str = "") -> str:
+    """How the answer was made, step by step; `measured` tells how the prompt scored."""
+    if answer is None or book is None:
+        return _rendered("made", answer=None)
+    cited = {c.passage.chunk.id: f"[{c.n}]" for c in reversed(answer.citations)}
+    return _rendered(
+        "made",
+        answer=answer,
+        kind=KINDS[answer.kind],
+        facts=answer.brief.told,
+        passages=[
+            {
+                "name": f"{p.chunk.doc} › {p.chunk.heading}",
+                "score": p.score,
+                "dense": p.dense,
+                "lexical": p.lexical,
+                "cited": cited.get(p.chunk.id, ""),
+            }
+            for p in answer.passages
+        ],
+        outcomes=[TITLES[name] for name in OUTCOMES],
+        rules=_rules(answer.brief, book) if answer.verdict else [],
+        writing=answer.writing,
+        measured=measured,
+        blocks=_blocks(answer),
+        took=list(_took(answer)),
+    )
+
+
+def _rules(brief: ProjectBrief, book: SignalBook) -> list[dict[str, Any]]:
+    """What each told fact adds, and in one last row all that was only faintly probable."""
+    told = set(brief.told)
+    added = contributions(brief, book)
+    rows = [
+        {"words": f"“{fact.quote}”", "signal": fact.signal, "effects": list(effects.values())}
+        for fact, effects in added
+        if fact in told
+    ]
+    faint = [effects for fact, effects in added if fact not in told]
+    if faint:
+        sums = [sum(effects[name] for effects in faint) for name in OUTCOMES]
+        rows.append({"words": f"{len(faint)} faint readings", "signal": "each under 20%", "effects": sums})
+    return rows
+
+
+def _blocks(answer: Answer) -> Sequence[loader.Block]:
+    """The prompt that was sent, or would be sent to a model that can follow a long one."""
+    if answer.writing:
+        return loader.load(answer.writing.prompt.id).blocks
+    return loader.load("advise" if answer.verdict else "answer").blocks
+
+
+def _took(answer: Answer) -> Iterator[str]:
+    times = answer.timings_ms
+    yield f"Understood and looked up after {times.get('retrieve', 0):.0f} ms"
+    yield f"First sentence after {times.get('first_text', 0):.0f} ms, the last after {times.get('total', 0):.0f} ms"
+    yield f"Index {answer.generation}"
+    written = answer.writing
+    if written is None:
+        return
+    if written.tokens_in is not None and written.tokens_out is not None:
+        yield f"{written.tokens_in} tokens sent, {written.tokens_out} written"
+    yield f"{written.cost:.4f} dollars" if written.cost is not None else "Its price is not in bot/prices.yaml"
+    yield f"{written.tries} call{'s' if written.tries != 1 else ''}, {written.seconds:.1f} s"
+
+
+def edits_with(edits: Sequence[Edit], slot: str, value: str) -> list[Edit]:
+    """The corrections with one more; the last of a slot is the one that counts.
+
+    >>> edits_with([Edit("time", "a week")], "time", "a year")
+    [Edit(slot='time', value='a year')]
+    """
+    return [*(edit for edit in edits if edit.slot != slot), Edit(slot, value)]
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    made.globals |= {"percent": lambda share: f"{share:.0%}", "signed": lambda value: f"{value:+.1f}"}
+    return made
+
+
+def _rendered(name: str, **values: Any) -> str:
+    return render.clean_panel(_environment().get_template(f"{name}.html.j2").render(**values))

@@ -1,0 +1,76 @@
+"""The turns of Gradio's chat ↔ the messages of a conversation.
+
+A turn holds Markdown; what a person typed is escaped on its way in and unescaped on its way out. Below an answer
+stands a panel, a turn of its own with the status and the sources, which is no part of the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.types import Message, Question
+from ui import render
+
+Turn = dict[str, Any]
+# The class of a panel tells it from an answer.
+_PANEL = '<div class="panel">'
+
+
+def asks(text: str) -> Turn:
+    """The person's turn."""
+    lines = [render.escape_markdown(line) for line in text.split("\n") if line.strip()]
+    return {"role": "user", "content": "\n\n".join(lines)}
+
+
+def says(markdown: str) -> Turn:
+    """The consultant's turn, of Markdown made by ui/render.py."""
+    return {"role": "assistant", "content": markdown}
+
+
+def panel(body: str, question: Question | None) -> Turn:
+    """What stands below an answer, with the quick replies to its question."""
+    replies = [{"value": words, "label": words} for words in question.options] if question else []
+    return {"role": "assistant", "content": f"{_PANEL}{body}</div>", "options": replies}
+
+
+def read(turns: Sequence[Turn]) -> tuple[str, list[Message]]:
+    """The last message of the person, and what was said before it; "" when the last turn is not theirs."""
+    said = messages(turns)
+    if not said or said[-1].role != "user":
+        return "", []
+    return said[-1].content, said[:-1]
+
+
+def last_asked(turns: Sequence[Turn]) -> tuple[str, list[Message]]:
+    """The person's last message, answered or not, and what was said before it."""
+    said = messages(turns)
+    at = max((n for n, message in enumerate(said) if message.role == "user"), default=None)
+    return ("", []) if at is None else (said[at].content, said[:at])
+
+
+def messages(turns: Sequence[Turn]) -> list[Message]:
+    """The conversation, in plain words."""
+    return [
+        Message(
+            "user" if turn["role"] == "user" else "assistant",
+            render.unescape_markdown(render.without_links(text(turn))),
+        )
+        for turn in turns
+        if not text(turn).startswith(_PANEL)
+    ]
+
+
+def until_asked(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns up to the person's last one, so that it is answered anew."""
+    at = max((n for n, turn in enumerate(turns) if turn["role"] == "user"), default=-1)
+    return list(turns[: at + 1])
+
+
+def text(turn: Turn) -> str:
+    """A turn's words: the page sends them as a list of typed parts, API clients as a plain string."""
+    content = turn["content"]
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    return "\n".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
