@@ -52,7 +52,7 @@ def main() -> int:
     book = read_signals()
     embedder = assemble.embedder(read_settings())
     known, vectors = lessons(book), read(book, embedder)
-    made = train(known.signals, known.ranges, known.texts, vectors, known.labels)
+    made = train(known.signals, known.slots, known.ranges, known.texts, vectors, known.labels)
     samples = [*_messages(book, known, vectors), *_suites(book, made, embedder)]
     # A contradiction is asked about whatever the sums say; its facts teach nothing about their effects.
     fitted_on = [s for s in samples if s.suite not in HELD_OUT and not _contradicts_itself(s, book)]
@@ -154,7 +154,9 @@ def _messages(book: SignalBook, known: Lessons, vectors: Vectors) -> list[Sample
     for fold in range(FOLDS):
         kept = (owner % FOLDS != fold) | (owner < 0)
         texts = [text for text, keep in zip(known.texts, kept, strict=True) if keep]
-        recogniser = Recogniser(train(known.signals, known.ranges, texts, vectors[kept], known.labels[kept]))
+        recogniser = Recogniser(
+            train(known.signals, known.slots, known.ranges, texts, vectors[kept], known.labels[kept])
+        )
         for n in range(fold, len(book.messages), FOLDS):
             message = book.messages[n]
             if message.approach not in OUTCOMES:

@@ -31,7 +31,7 @@ def run() -> dict[str, Any]:
     for fold in range(FOLDS):
         kept = (owner % FOLDS != fold) | (owner < 0)
         texts = [text for text, keep in zip(data.texts, kept, strict=True) if keep]
-        recogniser = Recogniser(train(data.signals, data.ranges, texts, vectors[kept], data.labels[kept]))
+        recogniser = Recogniser(train(data.signals, data.slots, data.ranges, texts, vectors[kept], data.labels[kept]))
         held_out = [text for text, keep in zip(data.texts, kept, strict=True) if not keep]
         scores[~kept] = recogniser.scores(held_out, vectors[~kept])
     told, wanted = vectors[examples:], data.labels[examples:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.types import ProjectBrief, Question, Verdict
-from bot.verdict import Sums
+from bot.verdict import RELEVANT, Sums, relevance
 from knowledge.signals import SignalBook, Slot
 
 # Ask when at least this share of a slot's answers would change the verdict.
@@ -27,7 +27,12 @@ def ask(brief: ProjectBrief, verdict: Verdict, book: SignalBook) -> Question | N
     undecided = verdict.approach == "ask-first"
     if not undecided and (verdict.confidence >= SURE or len(brief.told) >= ENOUGH):
         return None
-    open_slots = [slot for slot in book.slots.values() if slot.name not in known | NEVER and slot.options]
+    matters = relevance(brief, book)
+    open_slots = [
+        slot
+        for slot in book.slots.values()
+        if slot.name not in known | NEVER and slot.options and matters[slot.name] >= RELEVANT
+    ]
     sums = Sums(brief, book)
     shares = {slot.name: share_changed(slot, verdict, sums) for slot in open_slots}
     worth = [slot for slot in open_slots if shares[slot.name] >= WORTH_ASKING or undecided]

@@ -22,6 +22,8 @@ NAMES = {
     "hybrid": "a hybrid",
     "simpler-tool": "a simpler tool",
 }
+# People who have such a task say something of the slot at least this often; what is rarer is beside the point.
+RELEVANT = 0.05
 Odds = NDArray[np.float64]
 
 
@@ -79,6 +81,12 @@ class Sums:
         return _outcome(self.book.balance.odds(self._all - known + self.book.row(signal)))
 
 
+def relevance(brief: ProjectBrief, book: SignalBook) -> dict[str, float]:
+    """How often people with the brief's tasks say something of each slot, in [0, 1]; 1 for all without a task."""
+    tasks = [book.told_with[f.signal] for f in brief.told if f.slot == "task" and f.signal in book.told_with]
+    return {slot: max((told.get(slot, 0.0) for told in tasks), default=1.0) for slot in book.slots}
+
+
 def contributions(brief: ProjectBrief, book: SignalBook) -> tuple[tuple[Fact, dict[str, float]], ...]:
     """What each fact adds to the log odds of each outcome, in the brief's order; what adds nothing is left out."""
     rows = [(fact, _weight(fact) * book.row(fact.signal)) for fact in brief.facts]
@@ -129,11 +137,12 @@ def _reasons(
 
 
 def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, limit: int = 3) -> tuple[Change, ...]:
-    """What would change the verdict, found by flipping one fact at a time."""
+    """What would change the verdict, found by flipping one fact at a time, what matters most for the task first."""
     found: dict[str, Change] = {}
     sums = Sums(brief, book)
-    for slot in book.slots.values():
-        if slot.name in _NOT_FLIPPED:
+    matters = relevance(brief, book)
+    for slot in sorted(book.slots.values(), key=lambda slot: -matters[slot.name]):
+        if slot.name in _NOT_FLIPPED or matters[slot.name] < RELEVANT:
             continue
         for words, signal in slot.options:
             other = sums.outcome_if(signal)

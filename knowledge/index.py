@@ -49,7 +49,7 @@ from knowledge.types import Chunk
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
-FORMAT = 2
+FORMAT = 3
 KEPT_GENERATIONS = 2
 COLLECTION = "windows"
 _BUILDING = ".building-"

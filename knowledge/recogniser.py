@@ -1,5 +1,9 @@
 """Words of a project → the signals they mean: a logistic regression for each signal, on what a clause means and says.
 
+There is one for each slot too: whether a clause says anything of it is learnt from the clauses of all its signals,
+and so is surer in new words than which of them it is. Signals that come to less together share what their slot comes
+to.
+
 Trained when the index is built, on the examples in signals.yaml and the labelled clauses of messages.jsonl. A clause
 goes in as its embedding, read in the context of its message, its words (tf-idf of stems and pairs of stems), and the
 ranges that its amounts lie in. `python -m benchmarks recognising` prints how well the signals of held-out messages
@@ -30,9 +34,13 @@ _NUMBER = re.compile(r"\d[\d.,]*\s?[km]?\b")
 
 @dataclass(frozen=True)
 class Trained:
-    """A row of `weights` and a bias for each signal; `texts` are what the words were counted on."""
+    """A row of `weights` and a bias for each signal, then for each slot; `texts` are what the words were counted on.
+
+    `slots` names the slot of each signal.
+    """
 
     signals: tuple[str, ...]
+    slots: tuple[str, ...]
     ranges: tuple[Range | None, ...]
     texts: tuple[str, ...]
     weights: Vector
@@ -41,12 +49,15 @@ class Trained:
 
 def train(
     signals: Sequence[str],
+    slots: Sequence[str],
     ranges: Sequence[Range | None],
     texts: Sequence[str],
     vectors: Vector,
     labels: NDArray[np.bool_],
 ) -> Trained:
     """Fit all regressions at once; `vectors` has a row for each text, `labels` the shape (texts, signals).
+
+    `slots` and `ranges` are those of the signals.
 
     Deterministic for the same input. A network without a hidden layer is exactly this: logistic outputs over a
     linear map, with one L2 penalty.
@@ -58,12 +69,14 @@ def train(
     counter = _word_counter()
     counter.fit(texts)
     model = MLPClassifier((), solver="lbfgs", alpha=REGULARISATION, max_iter=STEPS, max_fun=2 * STEPS, random_state=0)
+    of_slots = np.stack([labels[:, members].any(axis=1) for members in _members(slots)], axis=1)
     # Stopping early regularises too; the steps were chosen by the benchmark.
     ignore_warnings(category=ConvergenceWarning)(model.fit)(
-        _features(counter, ranges, texts, vectors), labels.astype(np.int64)
+        _features(counter, ranges, texts, vectors), np.hstack([labels, of_slots]).astype(np.int64)
     )
     return Trained(
         tuple(signals),
+        tuple(slots),
         tuple(ranges),
         tuple(texts),
         model.coefs_[0].T.astype(np.float32),
@@ -80,6 +93,7 @@ class Recogniser:
             self._trained = trained
             self._counter = _word_counter()
             self._counter.fit(trained.texts)
+            self._of_slots = _members(trained.slots)
             # In memory as they are multiplied; to turn them for each message costs more than the sum.
             self._weights = np.ascontiguousarray(trained.weights.T)
 
@@ -92,8 +106,19 @@ class Recogniser:
         of_vectors, of_amounts, of_words = np.split(self._weights, [size, counted])
         logits = vectors @ of_vectors + _within(self._trained.ranges, texts) @ of_amounts
         logits += WORDS * self._counter.transform(texts) @ of_words + self._trained.biases
-        scores = 1 / (1 + np.exp(-logits))
-        return np.asarray(np.where(_beside(self._trained.ranges, texts), OUTSIDE * scores, scores), dtype=np.float32)
+        probabilities = 1 / (1 + np.exp(-logits))
+        scores, of_slots = np.split(probabilities, [len(self.signals)], axis=1)
+        scores = np.where(_beside(self._trained.ranges, texts), OUTSIDE * scores, scores)
+        for members, wanted in zip(self._of_slots, of_slots.T, strict=True):
+            together = np.maximum(scores[:, members].sum(axis=1), np.finfo(np.float32).tiny)
+            scores[:, members] *= np.maximum(wanted / together, 1)[:, None]
+        return np.asarray(scores, dtype=np.float32)
+
+
+def _members(slots: Sequence[str]) -> list[NDArray[np.intp]]:
+    """The places of each slot's signals, in the order in which the slots first come."""
+    named = np.array(slots)
+    return [np.flatnonzero(named == slot) for slot in dict.fromkeys(slots)]
 
 
 def _features(counter: Any, ranges: Sequence[Range | None], texts: Sequence[str], vectors: Vector) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -115,6 +116,19 @@ class SignalBook:
     def row(self, signal: str) -> Row:
         """The effects of a signal on OUTCOMES: the fitted ones, or where there are none, the written ones."""
         return self._rows[signal]
+
+    @cached_property
+    def told_with(self) -> Mapping[str, Mapping[str, float]]:
+        """Task signal → slot → the share of the labelled messages about that task that say something of the slot."""
+        count: Counter[str] = Counter()
+        with_slot: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for message in self.messages:
+            told = {signal for *_, signal in message.facts}
+            slots = {self.signals[signal].slot for signal in told}
+            for task in (signal for signal in told if self.signals[signal].slot == "task"):
+                count[task] += 1
+                with_slot[task].update(slots)
+        return {task: {slot: n / count[task] for slot, n in slots.items()} for task, slots in with_slot.items()}
 
     @cached_property
     def _rows(self) -> Mapping[str, Row]:

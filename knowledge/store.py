@@ -44,8 +44,10 @@ CREATE INDEX sentences_chunk ON sentences(chunk);
 CREATE TABLE phrasings (text TEXT NOT NULL);
 CREATE TABLE reasons (signal TEXT PRIMARY KEY, text TEXT NOT NULL, vector BLOB NOT NULL);
 CREATE TABLE trained (
-    signal TEXT PRIMARY KEY, weights BLOB NOT NULL, bias REAL NOT NULL, unit TEXT, low REAL, high REAL
+    signal TEXT PRIMARY KEY, slot TEXT NOT NULL, weights BLOB NOT NULL, bias REAL NOT NULL,
+    unit TEXT, low REAL, high REAL
 );
+CREATE TABLE trained_slots (slot TEXT PRIMARY KEY, weights BLOB NOT NULL, bias REAL NOT NULL);
 CREATE TABLE digests (name TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
@@ -147,19 +149,25 @@ class Store:
 
     def put_signals(self, trained: Trained, reasons: Mapping[str, tuple[str, Vector]], digest: str) -> None:
         """Replace the signals: what recognises them, and for each the text and the vector of its reason."""
-        for table in ("phrasings", "reasons", "trained"):
+        for table in ("phrasings", "reasons", "trained", "trained_slots"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608
         self._db.executemany("INSERT INTO phrasings VALUES (?)", [(text,) for text in trained.texts])
         self._db.executemany(
             "INSERT INTO reasons VALUES (?, ?, ?)", [(s, text, _pack(v)) for s, (text, v) in reasons.items()]
         )
-        rows = zip(trained.signals, trained.weights, trained.biases, trained.ranges, strict=True)
+        packed = [(_pack(w), float(b)) for w, b in zip(trained.weights, trained.biases, strict=True)]
+        ranges = [(r.unit, r.low, r.high) if r else (None, None, None) for r in trained.ranges]
+        count = len(trained.signals)
         self._db.executemany(
-            "INSERT INTO trained VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO trained VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (name, _pack(weights), float(bias), *((r.unit, r.low, r.high) if r else (None, None, None)))
-                for name, weights, bias, r in rows
+                (*named, *learnt, *within)
+                for *named, learnt, within in zip(trained.signals, trained.slots, packed[:count], ranges, strict=True)
             ],
+        )
+        self._db.executemany(
+            "INSERT INTO trained_slots VALUES (?, ?, ?)",
+            [(s, *learnt) for s, learnt in zip(dict.fromkeys(trained.slots), packed[count:], strict=True)],
         )
         self._db.execute("INSERT OR REPLACE INTO digests VALUES ('signals', ?)", (digest,))
 
@@ -170,15 +178,17 @@ class Store:
 
     def recogniser(self) -> Recogniser:
         """What recognises the signals that are stored here; one that recognises nothing without any."""
-        query = "SELECT signal, weights, bias, unit, low, high FROM trained ORDER BY rowid"
+        query = "SELECT signal, slot, weights, bias, unit, low, high FROM trained ORDER BY rowid"
         rows = self._db.execute(query).fetchall()
         if not rows:
             return Recogniser(None)
-        names, weights, biases, units, lows, highs = zip(*rows, strict=True)
+        names, slots, weights, biases, units, lows, highs = zip(*rows, strict=True)
+        of_slots = self._db.execute("SELECT weights, bias FROM trained_slots ORDER BY rowid").fetchall()
+        weights, biases = (*weights, *(w for w, _ in of_slots)), (*biases, *(b for _, b in of_slots))
         ranges = [Range(u, low, high) if u else None for u, low, high in zip(units, lows, highs, strict=True)]
         texts = [text for (text,) in self._db.execute("SELECT text FROM phrasings ORDER BY rowid")]
         return Recogniser(
-            Trained(names, tuple(ranges), tuple(texts), _stack(weights), np.array(biases, dtype=np.float32))
+            Trained(names, slots, tuple(ranges), tuple(texts), _stack(weights), np.array(biases, dtype=np.float32))
         )
 
     def reasons(self) -> dict[str, Vector]:

@@ -47,6 +47,7 @@ class Lessons:
     """
 
     signals: tuple[str, ...]
+    slots: tuple[str, ...]
     ranges: tuple[Range | None, ...]
     texts: tuple[str, ...]
     labels: NDArray[np.bool_]
@@ -54,7 +55,10 @@ class Lessons:
     def digest(self, embedder: SentenceEmbedder) -> str:
         """SHA-256 of all that the training's outcome depends on."""
         programs = (Path(__file__).with_name(f"{name}.py").read_bytes() for name in ("recogniser", "amounts"))
-        parts = [repr((self.signals, self.ranges, self.texts)).encode(), np.packbits(self.labels).tobytes()]
+        parts = [
+            repr((self.signals, self.slots, self.ranges, self.texts)).encode(),
+            np.packbits(self.labels).tobytes(),
+        ]
         return hashlib.sha256(b"".join([*parts, *programs, embedder.identity.digest.encode()])).hexdigest()
 
 
@@ -64,6 +68,7 @@ def lessons(book: SignalBook) -> Lessons:
     own = np.array([[signal is other for other in signals] for signal in signals for _ in signal.examples])
     return Lessons(
         tuple(book.signals),
+        tuple(signal.slot for signal in signals),
         tuple(signal.range for signal in signals),
         (
             *(text for signal in signals for text in signal.examples),
@@ -92,7 +97,7 @@ def trained(
         return kept
     vectors = read(book, embedder, progress)
     with progress(1, "Learning to recognise") if progress else nullcontext() as bar:
-        made = recogniser.train(known.signals, known.ranges, known.texts, vectors, known.labels)
+        made = recogniser.train(known.signals, known.slots, known.ranges, known.texts, vectors, known.labels)
         if bar:
             bar.update(1)
     return made
@@ -109,7 +114,7 @@ def _shipped(known: Lessons, embedder: SentenceEmbedder, path: Path) -> Trained 
         with np.load(path, allow_pickle=False) as kept:
             if str(kept["digest"]) == known.digest(embedder):
                 weights, biases = kept["weights"].astype(np.float32), kept["biases"]
-                return Trained(known.signals, known.ranges, known.texts, weights, biases)
+                return Trained(known.signals, known.slots, known.ranges, known.texts, weights, biases)
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         pass
     return None

@@ -75,6 +75,8 @@ def build(consultant: Consultant, library: Path | None = None) -> gr.Blocks:
                 chatbot, box = _chatbot(), _box()
                 with gr.Row(elem_id="tools"):
                     new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
+                    export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
+                exports = _markup("", "exports")
                 _markup('<div class="conversations"></div>', "conversations")
             with gr.Column(scale=5, min_width=320, elem_id="beside"):
                 project, verdict, supposed, sources, made = _panels(consultation)
@@ -83,6 +85,14 @@ def build(consultant: Consultant, library: Path | None = None) -> gr.Blocks:
         )
         streams = _wire_conversation(parts, new, consultation)
         _wire_panels(parts, streams, consultation)
+        export.click(
+            consultation.exported,
+            [parts.chatbot, parts.corrections],
+            exports,
+            queue=False,
+            show_progress="hidden",
+            **_PRIVATE,
+        )
     return page  # type: ignore[no-any-return]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from bot.errors import BadEdit, BadQuestion, ConsultantError
 from bot.queries import clean
 from bot.types import Considered, Edit, Message, Statement, so_far
 from knowledge.errors import KnowledgeError
-from ui import panels, render, turns
+from ui import export, panels, render, turns
 from ui.api import logged
 from ui.turns import Turn
 
@@ -160,6 +161,15 @@ class Consultation:
         except (ConsultantError, KnowledgeError):
             return shown
         return {**shown, **self._understood(understood, new=True)}
+
+    def exported(self, given: Sequence[Turn], corrections: str) -> str:
+        """Links that download the consultation."""
+        question, history = turns.last_asked(given)
+        try:
+            understood = self.consultant.consider(question, history, read_corrections(corrections))
+        except (ConsultantError, KnowledgeError):
+            understood = None
+        return export.links(given, understood, date.today())
 
     def empty(self) -> Shown:
         """The page of a new conversation."""

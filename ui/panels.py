@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bot.prompts import loader
 from bot.types import Answer, Block, Considered, Edit, Fact, ProjectBrief, Verdict, VerdictReason
-from bot.verdict import NAMES, contributions
+from bot.verdict import NAMES, contributions, relevance
 from knowledge.signals import OUTCOMES, SignalBook, Slot
 from ui import render
 
@@ -78,7 +78,9 @@ def project(understood: Considered | None, book: SignalBook, note: str = "") -> 
     sure = [_row(fact, book.slots[fact.slot]) for fact in facts if fact.origin != "inferred"]
     guessed = [_row(fact, book.slots[fact.slot]) for fact in facts if fact.origin == "inferred"]
     known = {fact.slot for fact in facts}
+    matters = relevance(understood.brief, book) if understood else {}
     missing = [slot for slot in book.slots.values() if slot.name not in known | _NOT_ASKED]
+    missing.sort(key=lambda slot: -matters.get(slot.name, 1.0))
     groups = [
         ("What I understood", "", sure),
         ("What I only guess", "It counts for less until you confirm it.", guessed),
@@ -121,7 +123,7 @@ def verdict(
         supposed=supposed,
         stale=stale,
         advice=_advice(concluded),
-        sure="" if concluded.approach == "ask-first" else f"{concluded.confidence:.0%} sure",
+        sure=_sure(concluded),
         shares=[(TITLES[name], share) for name, share in concluded.shares.items()],
         reasons=[
             ("For it", _reasons(concluded.reasons_for, "reason", cited), "Nothing in particular that you told."),
@@ -150,6 +152,10 @@ def _advice(concluded: Verdict) -> str:
     if concluded.approach == "ask-first":
         return "One more fact is needed first"
     return TITLES[concluded.approach]
+
+
+def _sure(concluded: Verdict) -> str:
+    return "" if concluded.approach == "ask-first" else f"{concluded.confidence:.0%} sure"
 
 
 def _reasons(
@@ -240,6 +246,31 @@ def edits_with(edits: Sequence[Edit], slot: str, value: str) -> list[Edit]:
     [Edit(slot='time', value='a year')]
     """
     return [*(edit for edit in edits if edit.slot != slot), Edit(slot, value)]
+
+
+def exports(files: Sequence[Mapping[str, str]]) -> str:
+    """Links to files that hold their content themselves; not sanitised, which would drop their addresses."""
+    return render.one_line(_environment().get_template("exports.html.j2").render(files=files))
+
+
+def page(name: str, *, understood: Considered | None, **values: Any) -> str:
+    """A page of its own of this template, with what was understood and concluded."""
+    concluded = understood.verdict if understood else None
+    return (
+        _environment()
+        .get_template(f"{name}.html.j2")
+        .render(
+            facts=understood.brief.told if understood else (),
+            label=_label,
+            verdict=concluded,
+            advice=_advice(concluded) if concluded else "",
+            sure=_sure(concluded) if concluded else "",
+            reasons=[("For it", concluded.reasons_for), ("Against it", concluded.reasons_against)]
+            if concluded
+            else [],
+            **values,
+        )
+    )
 
 
 @cache

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import nh3
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
 
 from bot.types import Answer, Block, Citation, Statement, VerdictReason, Writing
 from knowledge.documents import slug
@@ -137,6 +139,25 @@ def unescape_markdown(text: str) -> str:
     '1. see https://a.b *now*'
     """
     return re.sub(r"\\([\\`*_{}\[\]<>#|~$&!@.:)\-+=])", r"\1", text)
+
+
+def markdown_html(text: str) -> str:
+    """Markdown that this module made, as safe HTML; what looks like HTML in it stays text."""
+    shown = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return nh3.clean(shown, tags=_ANSWER_TAGS, attributes={}, link_rel=None)
+
+
+_ANSWER_TAGS = {"p", "strong", "em", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "br", "code"}
+
+
+def sources_listed(body: str) -> list[str]:
+    """A line for each source in the panel below an answer, its studies after it."""
+    found = []
+    for passage in BeautifulSoup(body, "html.parser").select(".passage"):
+        heading = passage.select_one("h4")
+        studies = [f"{a.get_text()} {a.get('href', '')}".strip() for a in passage.select(".studies li > a")]
+        found.append("; ".join([heading.get_text() if heading else "", *studies]))
+    return found
 
 
 def without_links(text: str) -> str:

@@ -57,8 +57,13 @@ def messages(turns: Sequence[Turn]) -> list[Message]:
             render.unescape_markdown(render.without_links(text(turn))),
         )
         for turn in turns
-        if not text(turn).startswith(_PANEL)
+        if not is_panel(turn)
     ]
+
+
+def is_panel(turn: Turn) -> bool:
+    """Whether a turn is what stands below an answer."""
+    return text(turn).startswith(_PANEL)
 
 
 def until_asked(turns: Sequence[Turn]) -> list[Turn]:

@@ -8,7 +8,8 @@ import pytest
 
 from bot.question import ENOUGH, SURE, ask, share_changed
 from bot.types import Fact, ProjectBrief
-from bot.verdict import Sums, conclude, decide
+from bot.verdict import Sums, conclude, decide, relevance
+from knowledge.labelled import LabelledMessage
 from knowledge.signals import Balance, Signal, SignalBook, Slot
 
 
@@ -190,3 +191,16 @@ def test_an_undecided_verdict_always_asks() -> None:
     assert verdict.approach == "ask-first"
     assert share_changed(sure.slots["change"], verdict, Sums(known, sure)) == 0
     assert ask(known, verdict, sure) is not None
+
+
+@pytest.mark.parametrize("slot", ["labels", "live"])
+def test_what_nobody_with_such_a_task_speaks_of_is_neither_asked_nor_supposed(slot: str) -> None:
+    other = "none" if slot == "labels" else "live"
+    told = LabelledMessage(f"copy, {other}", "prompt-engineering", (), ((0, 4, "copy"), (6, 10, other)))
+    taught = replace(BOOK, messages=(told,))
+    known = brief("copy")
+    assert taught.told_with == {"copy": {"task": 1.0, slot: 1.0}}
+    assert {c.slot for c in conclude(known, taught).would_change} == {slot}
+    question = ask(known, decide(known, taught), taught)
+    assert question is None or question.slot == slot
+    assert relevance(brief("search"), taught) == dict.fromkeys(BOOK.slots, 1.0)

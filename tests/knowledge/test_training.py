@@ -26,7 +26,7 @@ def test_the_shipped_recogniser_is_that_of_the_shipped_signals(embedder: Sentenc
     known = lessons(read_signals())
     with np.load(SHIPPED) as kept:
         assert str(kept["digest"]) == known.digest(embedder), "run: python -m benchmarks.fitting"
-        assert kept["weights"].shape[0] == len(known.signals)
+        assert kept["weights"].shape[0] == len(known.signals) + len(set(known.slots))
 
 
 def test_what_was_shipped_scores_as_what_was_trained(
@@ -57,3 +57,15 @@ def test_a_file_that_cannot_be_read_is_trained_instead(
     if content is not None:
         path.write_bytes(content)
     assert trained(small, embedder, shipped=path).signals == tuple(small.signals)
+
+
+def test_a_slot_is_surer_in_new_words_than_its_signals_alone(embedder: SentenceEmbedder) -> None:
+    book = read_signals()
+    made = trained(book, embedder)
+    said = ["We want an assistant that answers questions about our 300 pages of manuals for the field technicians"]
+    tasks = [name for name, slot in zip(made.signals, made.slots, strict=True) if slot == "task"]
+    columns = [made.signals.index(name) for name in tasks]
+    scores = Recogniser(made).scores(said, embedder.embed(said))[0, columns]
+    assert tasks[scores.argmax()] == "task-doc-questions"
+    assert scores.max() > 0.5
+    assert scores.sum() <= 1.5
