@@ -6,9 +6,11 @@ checked; measured is what it wrote, before the quoting answer takes the place of
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,12 +28,14 @@ from bot.types import Answer, Verdict, Writing
 from bot.writers.model import ModelWriter
 from bot.writers.quoting import APPROACH_WORDS
 from knowledge.sentences import plain
+from ui.lab import MEASURED
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 PROJECTS, QUESTIONS = 40, 20
 STEPS = ("delimiters", "role", "examples", "grounding", "format")
 DEFAULT = "zero-shot + delimiters + role + examples"
 _ADVISES = re.compile(r"\b(?:start with|choose|go for|recommend|you should|best to|better to)\b", re.I)
+MODEL = "SmolLM2 (135 million parameters)"
 FIRST_TEXT_BAR = 2.5
 # A sentence that is less like what it cites (cosine) says something else.
 ALIKE = 0.6
@@ -71,6 +75,7 @@ def run() -> dict[str, Any]:
             if answer.writing:
                 got.append(Asked(answer, answer.writing))
         rows.append(_row(name, got, consultant.retriever.embedder.embed))
+    keep(rows, len(asked), datetime.now(UTC).date().isoformat())
     first = [row["first_text_seconds"] for row in rows]
     default = next(row for row in rows if row["variant"] == DEFAULT)
     return {
@@ -82,6 +87,12 @@ def run() -> dict[str, Any]:
             f"first text within {FIRST_TEXT_BAR} s at the median": median(first) <= FIRST_TEXT_BAR,
         },
     }
+
+
+def keep(rows: list[dict[str, Any]], cases: int, date: str) -> None:
+    """Write what was measured to where the page's prompt lab reads it."""
+    found = {"model": MODEL, "cases": cases, "date": date, "rows": rows}
+    MEASURED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def _row(name: str, got: list[Asked], embed: Embed) -> dict[str, Any]:

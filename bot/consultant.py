@@ -139,6 +139,13 @@ class Consultant:
         """What `ask` would understand and conclude, without looking anything up or writing; raises as `ask` does."""
         return self._consider(self._read(question, history), history, edits)
 
+    def prepare(self, question: str, history: Sequence[Message] = ()) -> tuple[Queries, Retrieval, Considered]:
+        """All that a writer would be given for the answer; raises as `ask` does."""
+        queries = self._read(question, history)
+        understood = self._consider(queries, history, ())
+        queries = replace(queries, kind=understood.kind)
+        return queries, self._retrieve(queries), understood
+
     def _read(self, question: str, history: Sequence[Message]) -> Queries:
         queries = read_queries(question, history)
         asked = self._asked(history)

@@ -11,7 +11,8 @@ import gradio as gr
 
 from bot.consultant import Consultant
 from bot.queries import clean
-from ui import render, turns
+from bot.settings import Settings, read_settings
+from ui import lab, render, turns
 from ui.consultation import Consultation, Shown, record
 from ui.turns import Turn
 
@@ -65,35 +66,46 @@ class Parts:
         return {getattr(self, name): value for name, value in shown.items()}
 
 
-def build(consultant: Consultant, library: Path | None = None) -> gr.Blocks:
-    """The page over one consultant; citations lead to the site of the corpus in the folder `library`."""
-    consultation = Consultation(consultant, library)
+def build(consultant: Consultant, library: Path | None = None, settings: Settings | None = None) -> gr.Blocks:
+    """The page over one consultant; citations lead to the site of the corpus in the folder `library`.
+
+    The prompt lab finds a local model by the `settings`, those of the environment unless told.
+    """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
-        with gr.Row(elem_id="desk", equal_height=False):
-            with gr.Column(scale=7, min_width=320, elem_id="talk"):
-                chatbot, box = _chatbot(), _box()
-                with gr.Row(elem_id="tools"):
-                    new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
-                    export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
-                exports = _markup("", "exports")
-                _markup('<div class="conversations"></div>', "conversations")
-            with gr.Column(scale=5, min_width=320, elem_id="beside"):
-                project, verdict, supposed, sources, made = _panels(consultation)
-        parts = Parts(
-            chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), _markup("", "kept")
-        )
-        streams = _wire_conversation(parts, new, consultation)
-        _wire_panels(parts, streams, consultation)
-        export.click(
-            consultation.exported,
-            [parts.chatbot, parts.corrections],
-            exports,
-            queue=False,
-            show_progress="hidden",
-            **_PRIVATE,
-        )
+        with gr.Tabs(elem_id="rooms"):
+            with gr.Tab("Consultation", id="consultation"):
+                _consultation(Consultation(consultant, library))
+            with gr.Tab("Prompt lab", id="lab"):
+                lab.build_tab(lab.Lab(consultant, settings or read_settings()))
     return page  # type: ignore[no-any-return]
+
+
+def _consultation(consultation: Consultation) -> None:
+    """The conversation, and beside it the panels."""
+    with gr.Row(elem_id="desk", equal_height=False):
+        with gr.Column(scale=7, min_width=320, elem_id="talk"):
+            chatbot, box = _chatbot(), _box()
+            with gr.Row(elem_id="tools"):
+                new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
+                export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
+            exports = _markup("", "exports")
+            _markup('<div class="conversations"></div>', "conversations")
+        with gr.Column(scale=5, min_width=320, elem_id="beside"):
+            project, verdict, supposed, sources, made = _panels(consultation)
+    parts = Parts(
+        chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), _markup("", "kept")
+    )
+    streams = _wire_conversation(parts, new, consultation)
+    _wire_panels(parts, streams, consultation)
+    export.click(
+        consultation.exported,
+        [parts.chatbot, parts.corrections],
+        exports,
+        queue=False,
+        show_progress="hidden",
+        **_PRIVATE,
+    )
 
 
 def _chatbot() -> gr.Chatbot:

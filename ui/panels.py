@@ -5,7 +5,7 @@ Each panel is a Jinja template that escapes whatever it is given, and is sanitis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bot.prompts import loader
-from bot.types import Answer, Block, Considered, Edit, Fact, ProjectBrief, Verdict, VerdictReason
+from bot.types import Answer, Block, Considered, Edit, Fact, ProjectBrief, Statement, Verdict, VerdictReason
 from bot.verdict import NAMES, contributions, relevance
 from knowledge.signals import OUTCOMES, SignalBook, Slot
 from ui import render
@@ -248,6 +248,55 @@ def edits_with(edits: Sequence[Edit], slot: str, value: str) -> list[Edit]:
     return [*(edit for edit in edits if edit.slot != slot), Edit(slot, value)]
 
 
+def lab_sent(spec: str, prompt: loader.Prompt, messages: Sequence[tuple[str, str]], characters: int) -> str:
+    """What a variant sends."""
+    tokens = characters // loader.CHARACTERS_PER_TOKEN
+    techniques = ", ".join(prompt.techniques)
+    return _rendered(
+        "lab",
+        kind="sent",
+        spec=spec,
+        prompt=prompt,
+        messages=messages,
+        characters=characters,
+        tokens=tokens,
+        techniques=techniques,
+    )
+
+
+def lab_answer(answer: Answer, own: Collection[Statement] = ()) -> str:
+    """The checked answer of a variant; `own` are the statements that the other one lacks."""
+    writing = answer.writing
+    if writing is None:
+        return lab_note("The sources do not answer this, so no model was asked. Try another question.")
+    return _rendered(
+        "lab",
+        kind="answer",
+        writing=writing,
+        held=sum(sentence.supported_by is not None for sentence in writing.checked),
+        took=f"{writing.tokens_out or 0} tokens written, {writing.seconds:.1f} s",
+        statements=answer.statements,
+        own=own,
+    )
+
+
+def lab_note(text: str) -> str:
+    """A sentence in place of a result."""
+    return _rendered("lab", kind="note", text=text)
+
+
+def lab_waits() -> str:
+    """What stands where a result will be."""
+    return lab_note("The model is writing …")
+
+
+def lab_measured(found: Mapping[str, Any]) -> str:
+    """The table of what each technique did."""
+    rows = [{**row, "name": row["variant"] if not n else "+ " + row["variant"].split(" + ")[-1]}
+            for n, row in enumerate(found.get("rows", ()))]  # fmt: skip
+    return _rendered("lab", kind="measured", rows=rows, **{k: found.get(k, "") for k in ("model", "cases", "date")})
+
+
 def exports(files: Sequence[Mapping[str, str]]) -> str:
     """Links to files that hold their content themselves; not sanitised, which would drop their addresses."""
     return render.one_line(_environment().get_template("exports.html.j2").render(files=files))
@@ -273,12 +322,21 @@ def page(name: str, *, understood: Considered | None, **values: Any) -> str:
     )
 
 
+def _percent(share: float) -> str:
+    return f"{share:.0%}"
+
+
+def _rate(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    return f"{found['rate']:.0%} ({low:.0%} to {high:.0%})"
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    made.globals |= {"percent": lambda share: f"{share:.0%}", "signed": lambda value: f"{value:+.1f}"}
+    made.globals |= {"percent": _percent, "rate": _rate, "signed": lambda value: f"{value:+.1f}"}
     return made
 
 

@@ -74,24 +74,17 @@ class ModelWriter:
     ) -> Iterator[Draft | Writing]:
         """The statements of the answer in reading order, then how they were written."""
         drafts = list(self.quoting.write(queries, retrieval, verdict, question))
-        notes = [d for d in drafts if d.block in _SOURCED and d.quote]
+        notes = _notes(drafts)
         if not notes:
             yield from drafts
             return
         before = drafts[: drafts.index(notes[0])]
         after = [d for d in drafts[len(before) :] if d not in notes]
         family, structured, fault = self._known()
-        # Who is asked for one more fact gets an answer to what they asked, and no reasons for a verdict.
-        advises = verdict is not None and bool(verdict.parts)
-        prompt = load_family(family)["advise" if advises else "answer"]
-        prompt = prompt.asking_for("structured" if structured else "plain")
-        family = family.partition("@")[0]
-        passages = _passages(notes, retrieval, family)
-        advice = before[-1].text if advises else ""
-        messages, left_out = fitting(prompt, _values(queries, advice, notes, passages), tokens=BUDGET[family])
+        sent = compose(drafts, queries, retrieval, verdict, family, structured=structured)
         model = held_to_schema(self.model) if structured else self.model
-        completion = Completion(model, messages, timeout=self.timeout, circuit=self.circuit)
-        checked = _Checked(passages, queries)
+        completion = Completion(model, sent.messages, timeout=self.timeout, circuit=self.circuit)
+        checked = _Checked(sent.passages, queries)
         yield from before
         opening = "support" if verdict else "lead"
         try:
@@ -115,14 +108,14 @@ class ModelWriter:
         usage = completion.usage
         yield Writing(
             model=self.shown,
-            prompt=prompt.named,
-            techniques=prompt.techniques,
-            messages=tuple(messages),
+            prompt=sent.prompt.named,
+            techniques=sent.prompt.techniques,
+            messages=sent.messages,
             text=checked.text,
             checked=tuple(checked.found),
             kept=kept,
             fault=fault,
-            passages_left_out=left_out,
+            passages_left_out=sent.left_out,
             tokens_in=usage.tokens_in,
             tokens_out=usage.tokens_out,
             cost=cost(self.setting, usage.tokens_in, usage.tokens_out),
@@ -139,6 +132,47 @@ class ModelWriter:
         except ModelFault as error:
             return MEASURED_BRIEF, False, error.reason
         return family, structured, ""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What a model is sent: the prompt, its (role, text) messages, the passages that it may cite by number.
+
+    `left_out` of the passages had no room.
+    """
+
+    prompt: Prompt
+    messages: tuple[tuple[str, str], ...]
+    passages: tuple[Passage, ...]
+    left_out: int
+
+
+def compose(
+    drafts: Sequence[Draft],
+    queries: Queries,
+    retrieval: Retrieval,
+    verdict: Verdict | None,
+    family: str,
+    *,
+    structured: bool = False,
+) -> Composed:
+    """The prompt of this family over what the quoting writer drafted; raises BadPrompt."""
+    notes = _notes(drafts)
+    # Who is asked for one more fact gets an answer to what they asked, and no reasons for a verdict.
+    advises = verdict is not None and bool(verdict.parts)
+    prompt = load_family(family)["advise" if advises else "answer"]
+    prompt = prompt.asking_for("structured" if structured else "plain")
+    size = family.partition("@")[0]
+    passages = _passages(notes, retrieval, size)
+    before = drafts[: drafts.index(notes[0])] if notes else drafts
+    advice = before[-1].text if advises and before else ""
+    messages, left_out = fitting(prompt, _values(queries, advice, notes, passages), tokens=BUDGET[size])
+    return Composed(prompt, tuple(messages), tuple(passages), left_out)
+
+
+def _notes(drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts that a model puts into its own words."""
+    return [d for d in drafts if d.block in _SOURCED and d.quote]
 
 
 def load_family(spec: str) -> dict[str, Prompt]:
