@@ -35,6 +35,12 @@ CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in (
 SCRIPTS = ("chat", "panels", "conversations")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
+FAVICON = str(STATIC / "favicon.svg")
+HEAD += f"""<meta name="description" content="{TAGLINE}">
+<meta property="og:title" content="{TITLE}">
+<meta property="og:description" content="{TAGLINE}">
+<meta property="og:type" content="website">"""
+
 SEND, STOP = "Send", "Stop"
 _READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)
 _ANSWERING: dict[str, Any] = gr.update(submit_btn=False, stop_btn=STOP)

@@ -94,7 +94,7 @@ def application(consultant: Consultant, library: Path | None = None) -> ASGIApp:
         run_history=False,
         ssr_mode=False,
         enable_monitoring=False,
-        favicon_path=None,
+        favicon_path=chat.FAVICON,
     )
     return guarded(served)
 

@@ -1,0 +1,79 @@
+"""The prompt lab: what is sent, what a model made of it, and what differs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from bot import assemble
+from bot.consultant import Consultant
+from bot.errors import ConsultantError
+from bot.settings import Settings, read_settings
+from tests.bot.test_model_writer import first_sentences
+from tests.model_server import ModelServer
+from ui import lab, panels
+from ui.lab import Lab, Variant
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.json"
+QUESTION = "What is <b>LoRA</b>? {{ 7*7 }}"
+PLAIN = Variant("brief", ())
+FULLER = Variant("brief", ("delimiters", "role"))
+
+
+def told(body: str) -> BeautifulSoup:
+    return BeautifulSoup(body.replace("&#10;", "\n"), "html.parser")
+
+
+def test_what_is_sent_is_shown_to_the_last_character_and_stays_text(
+    consultant: Consultant, settings: Settings
+) -> None:
+    desk = Lab(consultant, settings)
+    plain, fuller = (told(desk.sent(QUESTION, variant)) for variant in (PLAIN, FULLER))
+    assert "&lt;b&gt;LoRA&lt;/b&gt;" in plain.get_text()
+    assert "{{ 7*7 }}" in plain.get_text()
+    assert not plain.select("b")
+    assert "<passage" not in plain.get_text()
+    assert len(fuller.get_text()) > len(plain.get_text())
+    assert "role" in fuller.get_text()
+
+
+def test_two_variants_are_run_and_what_only_one_says_is_marked(
+    consultant: Consultant, corpus_home: Path, server: ModelServer
+) -> None:
+    server.text = first_sentences
+    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
+    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+    *_, [one, other] = desk.run("What is LoRA?", [PLAIN, FULLER])
+    assert len(server.requests) == 2
+    assert told(one).select_one("code").get_text() == "answer-brief@"  # type: ignore[union-attr]
+    assert told(other).select_one("code").get_text() == "answer-brief@delimiters+role"  # type: ignore[union-attr]
+    assert "sentences hold" in told(one).get_text()
+    assert not told(one).find_all("mark")
+
+
+def test_without_a_model_it_says_how_to_get_one(consultant: Consultant, tmp_path: Path) -> None:
+    with pytest.raises(ConsultantError, match="consultant model pull smollm2"):
+        list(Lab(consultant, read_settings(home=tmp_path)).run("What is LoRA?", [PLAIN, FULLER]))
+
+
+def test_a_question_that_no_source_answers_asks_no_model(
+    consultant: Consultant, corpus_home: Path, server: ModelServer
+) -> None:
+    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
+    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+    *_, [one, _] = desk.run("Which horse will win the derby tomorrow?", [PLAIN, FULLER])
+    assert "no model was asked" in told(one).get_text()
+    assert server.requests == []
+
+
+def test_the_measured_table_is_that_of_the_last_benchmark() -> None:
+    found = lab.measured()
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))["prompting"]["rows"]
+    assert found["rows"] == rows, "run: python -m benchmarks prompting"
+    table = told(panels.lab_measured(found))
+    assert next(th.get_text() for th in table.select("tbody th")) == "zero-shot"
+    assert len(table.select("tbody tr")) == len(rows)
+    assert "Not measured" in panels.lab_measured({})
