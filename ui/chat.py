@@ -271,8 +271,21 @@ def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -
 def theme() -> gr.themes.Base:
     """Calm, with the fonts of the system: nothing is loaded from elsewhere."""
     system = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
-    return gr.themes.Soft(
+    soft = gr.themes.Soft(
         primary_hue="teal", neutral_hue="slate", font=system, font_mono=["ui-monospace", "Menlo", "monospace"]
+    )
+    # The theme's own teal is too light to be read on or against white.
+    dark_teal = "#0f766e"
+    return soft.set(
+        button_primary_background_fill=dark_teal,
+        button_primary_background_fill_dark=dark_teal,
+        checkbox_label_background_fill_selected=dark_teal,
+        checkbox_label_background_fill_selected_dark=dark_teal,
+        color_accent=dark_teal,
+        body_text_color_subdued="#526077",
+        body_text_color_subdued_dark="#a3b1c6",
+        block_info_text_color="#526077",
+        block_info_text_color_dark="#a3b1c6",
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.consultant import Consultant
 from bot.errors import BadEdit, BadQuestion, ConsultantError
-from bot.queries import clean
 from bot.types import Considered, Edit, Message, Statement, so_far
 from knowledge.errors import KnowledgeError
 from ui import export, panels, render, turns
@@ -109,15 +109,28 @@ class Consultation:
             shown["verdict"] = panels.verdict(understood, answer)
         yield shown
 
+    def _concluded(self, given: Sequence[Turn], edits: Sequence[Edit]) -> Considered:
+        """What is known by the last message, with the last verdict: a question in between has none of its own."""
+        said = turns.messages(given)
+        asked = [n for n, message in enumerate(said) if message.role == "user"]
+        if not asked:
+            raise BadQuestion("Nothing was said yet. Tell me about your project first.")
+        latest = self.consultant.consider(said[asked[-1]].content, said[: asked[-1]], edits)
+        understood = latest
+        for n in reversed(asked[:-1]):
+            if understood.verdict:
+                break
+            understood = self.consultant.consider(said[n].content, said[:n], edits)
+        return replace(latest, verdict=understood.verdict, question=understood.question)
+
     def corrected(self, given: Sequence[Turn], corrections: str, slot: str, value: str) -> Shown:
         """A fact set by hand, or taken out with an empty value: the brief and the verdict at once."""
         before = read_corrections(corrections)
         edits = panels.edits_with(before, slot, value)
-        question, history = turns.last_asked(given)
         try:
-            understood = self.consultant.consider(question, history, edits)
+            understood = self._concluded(given, edits)
         except BadEdit as error:
-            understood = self.consultant.consider(question, history, before)
+            understood = self._concluded(given, before)
             return {"project": panels.project(understood, self.book, str(error))}
         except BadQuestion:
             # Nothing was said yet that the correction could belong to.
@@ -135,10 +148,9 @@ class Consultation:
         """The verdict if the answer for a slot were another one; nothing is kept of it."""
         if not slot:
             return {"supposed": ""}
-        question, history = turns.last_asked(given)
         edits = panels.edits_with(read_corrections(corrections), slot, answer)
         try:
-            understood = self.consultant.consider(question, history, edits)
+            understood = self._concluded(given, edits)
         except ConsultantError as error:
             return {"supposed": panels.verdict(None, None, note=str(error))}
         supposed = panels.Supposed(self.book.slots[slot], answer)
@@ -152,21 +164,18 @@ class Consultation:
             return {"chatbot": [turns.says("This conversation cannot be read. It stays in the list until deleted.")]}
         given = [turn.model_dump() for turn in saved.turns]
         corrections = json.dumps([edit.model_dump() for edit in saved.edits])
+        saved_edits = read_corrections(corrections)
         shown: Shown = {**EMPTY, "chatbot": given, "corrections": corrections}
-        question, history = turns.last_asked(given)
-        if not clean(question):
-            return shown
         try:
-            understood = self.consultant.consider(question, history, read_corrections(corrections))
+            understood = self._concluded(given, saved_edits)
         except (ConsultantError, KnowledgeError):
             return shown
         return {**shown, **self._understood(understood, new=True)}
 
     def exported(self, given: Sequence[Turn], corrections: str) -> str:
         """Links that download the consultation."""
-        question, history = turns.last_asked(given)
         try:
-            understood = self.consultant.consider(question, history, read_corrections(corrections))
+            understood = self._concluded(given, read_corrections(corrections))
         except (ConsultantError, KnowledgeError):
             understood = None
         return export.links(given, understood, date.today())

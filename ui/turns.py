@@ -42,13 +42,6 @@ def read(turns: Sequence[Turn]) -> tuple[str, list[Message]]:
     return said[-1].content, said[:-1]
 
 
-def last_asked(turns: Sequence[Turn]) -> tuple[str, list[Message]]:
-    """The person's last message, answered or not, and what was said before it."""
-    said = messages(turns)
-    at = max((n for n, message in enumerate(said) if message.role == "user"), default=None)
-    return ("", []) if at is None else (said[at].content, said[:at])
-
-
 def messages(turns: Sequence[Turn]) -> list[Message]:
     """The conversation, in plain words."""
     return [

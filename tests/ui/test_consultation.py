@@ -224,3 +224,18 @@ def test_nothing_said_is_nothing_kept() -> None:
 def test_a_kept_conversation_that_cannot_be_read_is_told(consultant: Consultant, raw: str) -> None:
     [said] = Consultation(consultant).opened(raw)["chatbot"]
     assert "cannot be read" in told(said)
+
+
+def test_after_a_question_in_between_a_correction_still_moves_the_verdict(consultant: Consultant) -> None:
+    desk = Consultation(consultant)
+    given = [
+        asks("We sort support mails by topic, no labels. Two million a month."),
+        turns.says("Start with prompt engineering."),
+        asks("What is LoRA?"),
+        turns.says("An adapter."),
+    ]
+    shown = desk.corrected(given, "[]", "labelled_data", "Tens of thousands")
+    assert panel(shown["verdict"]).select_one(".advice").get_text().startswith("Fine-tuning")  # type: ignore[union-attr]
+    kept = json.dumps({"turns": [{"role": t["role"], "content": turns.text(t)} for t in given]})
+    assert "Prompt engineering" in desk.opened(kept)["verdict"]
+    assert desk.corrected([], "[]", "labelled_data", "Tens of thousands") == {}
