@@ -55,8 +55,10 @@ class Input:
     as_of: str
 
     def read(self, value: object) -> float:
-        """The figure that was written; raises BadAssumption."""
+        """The figure that was written, where nothing is 0 if that is the default; raises BadAssumption."""
         bounds = f"a number from {self.least:,.0f} to {self.most:,.0f}"
+        if value is None and self.default == 0:
+            return 0
         if value is None:
             raise BadAssumption(f"“{self.label}” is empty. Write {bounds}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -88,7 +88,7 @@ class CostsTab:
     """The tab's parts, for who fills it from a conversation.
 
     An event that brings a brief sets `outputs` to what `filled` gives, and then `figures` to what `redrawn` makes of
-    `numbers`: fields that are out of sight tell of no change.
+    `numbers`.
     """
 
     numbers: tuple[gr.Number, ...]
@@ -132,9 +132,11 @@ def build_tab(library: Path | None = None) -> CostsTab:
         reset = gr.Button("Back to the defaults", size="sm", elem_id="costs-reset")
     tab = CostsTab(tuple(numbers), words, (wrong, figures), library)
     private: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-    changed = [number.change for number in numbers]
-    gr.on(changed, tab.redrawn, numbers, list(tab.figures), trigger_mode="always_last", **private)
-    reset.click(lambda: [i.default for i in inputs()], None, numbers, **private)
+    # What the person writes, not what is filled in: several fields that change at once would draw out of turn.
+    written = [number.input for number in numbers]
+    gr.on(written, tab.redrawn, numbers, list(tab.figures), trigger_mode="always_last", **private)
+    defaults = reset.click(lambda: [i.default for i in inputs()], None, numbers, **private)
+    defaults.then(tab.redrawn, numbers, list(tab.figures), **private)
     return tab
 
 
@@ -150,7 +152,7 @@ def _numbers(of: Sequence[Input]) -> list[gr.Number]:
                 label=i.label,
                 info=f"{i.unit} · {i.source}" if i.source else i.unit,
                 # Without it an empty field shows 0, which is not what is sent.
-                placeholder="empty",
+                placeholder="0" if i.default == 0 else "empty",
                 step=0.01 if i.most <= 1000 else 1,
                 min_width=200,
                 elem_id=f"costs-{i.name.replace('_', '-')}",
