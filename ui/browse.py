@@ -1,0 +1,262 @@
+"""The Knowledge tab: what the library holds, by topic and by search. It reads; nothing is changed from here."""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import gradio as gr
+import nh3
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from bot.consultant import Consultant
+from bot.errors import ConsultantError
+from bot.queries import read_queries
+from knowledge.errors import KnowledgeError
+from knowledge.index import Generation
+from knowledge.lint import Page
+from knowledge.overview import Cited, DocumentRow, SectionRow, overview, read_cited
+from knowledge.retriever import Retriever
+from knowledge.sentences import without_markers
+from knowledge.types import Passage, Source
+from ui.library import TOPICS
+from ui.render import LIBRARY_DOCUMENTS, section_address
+
+# Documents that were added beside the corpus belong to no folder of it.
+OWN = "own"
+SHELVES = {**TOPICS, OWN: "Your own documents"}
+ALL = "all"
+FIRST = "approaches"
+_PARAGRAPH = '<p role="status">{}</p>'
+# What a passage may look like: its words, lists and tables, but no links and no pictures.
+_TAGS = {
+    "p",
+    "ul",
+    "ol",
+    "li",
+    "strong",
+    "em",
+    "code",
+    "pre",
+    "blockquote",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+}
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A section with its place in the library; empty where it has none."""
+
+    row: SectionRow
+    address: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A source in words, with its web address; empty where it has none that may be followed."""
+
+    words: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A document as it is listed."""
+
+    row: DocumentRow
+    address: str
+    sections: tuple[Linked, ...]
+    sources: tuple[Reference, ...]
+
+    @property
+    def figures(self) -> dict[str, str]:
+        """What stands in the columns beside it."""
+        row = self.row
+        return {
+            "Sections": str(len(row.sections)),
+            "Words": f"{row.words:,}",
+            "Sources": str(row.sources),
+            "Updated": row.updated or "–",
+            "Cited": str(row.cited),
+        }
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The documents of a topic, and the columns that tell of them."""
+
+    name: str
+    columns: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A passage that was found: where it stands, and its text as HTML."""
+
+    title: str
+    heading: str
+    address: str
+    body: Markup
+
+
+class Catalogue:
+    """The documents of the index that is served, read once for each index; `library` is the folder of its site."""
+
+    def __init__(self, retriever: Retriever, library: Path | None) -> None:
+        self.retriever = retriever
+        self.library = library
+        self._lock = threading.Lock()
+        self._pages: tuple[str, list[Page]] = ("", [])
+
+    def listing(self, topic: str) -> str:
+        """The documents of a topic, or of all, as HTML; raises KnowledgeError."""
+        cited = read_cited(self.retriever.home.path)
+        by_shelf: dict[str, list[Page]] = {name: [] for name in SHELVES}
+        for page in self._read():
+            by_shelf[shelf_of(page.document.topic)].append(page)
+        shelves = [
+            self._shelf(name, pages, cited) for name, pages in by_shelf.items() if topic in (ALL, name) and pages
+        ]
+        if not shelves:
+            return _PARAGRAPH.format("No document of this topic is in the index.")
+        return _one_line(_template().documents(shelves, cited))
+
+    def search(self, question: str) -> str:
+        """The passages that are found for some words, as HTML; raises BadQuestion or KnowledgeError."""
+        if not re.search(r"\w", question):
+            return _PARAGRAPH.format("Write what you are looking for, in your own words.")
+        words = read_queries(question).message
+        retrieval = self.retriever.retrieve([words])
+        titles = retrieval.generation.store.titles()
+        found = [self._found(passage, titles[passage.chunk.doc]) for passage in retrieval.passages]
+        return _one_line(_template().passages(found, words))
+
+    def _read(self) -> list[Page]:
+        """All documents in the order of their titles; read anew when another index is served."""
+        generation = self.retriever.generation()
+        with self._lock:
+            if self._pages[0] != generation.folder.name:
+                self._pages = (generation.folder.name, _pages_of(generation))
+            return self._pages[1]
+
+    def _shelf(self, topic: str, pages: Sequence[Page], cited: Cited) -> Shelf:
+        columns = ("Sections", "Words", "Sources", "Updated") + (("Cited",) if cited.questions else ())
+        entries = (self._entry(page, row) for page, row in zip(pages, overview(pages, cited), strict=True))
+        return Shelf(SHELVES[topic], columns, tuple(entries))
+
+    def _entry(self, page: Page, row: DocumentRow) -> Entry:
+        sections = tuple(Linked(s, self._address(row.id, s.heading)) for s in row.sections)
+        return Entry(row, self._address(row.id), sections, tuple(map(_reference, page.document.sources)))
+
+    def _found(self, passage: Passage, title: str) -> Found:
+        chunk = passage.chunk
+        return Found(title, chunk.heading, self._address(chunk.doc, chunk.heading), passage_html(chunk.text))
+
+    def _address(self, doc: str, heading: str = "") -> str:
+        """Where a document or a section of it stands in the library; empty when it has no page there."""
+        if not self.library or not (self.library / LIBRARY_DOCUMENTS / f"{doc}.html").is_file():
+            return ""
+        place = section_address(doc, heading) if heading else f"{LIBRARY_DOCUMENTS}/{doc}.html"
+        return quote(f"{self.library.name}/{place}", safe="/#%")
+
+
+def shelf_of(topic: str) -> str:
+    """The shelf that documents of a topic stand on.
+
+    >>> shelf_of("practice"), shelf_of("")
+    ('practice', 'own')
+    """
+    return topic if topic in TOPICS else OWN
+
+
+def passage_html(text: str) -> Markup:
+    """A passage's Markdown as HTML, source markers left out; safe to insert.
+
+    >>> passage_html("Use **LoRA** first. [@hu2021] <script>")
+    Markup('<p>Use <strong>LoRA</strong> first. &lt;script&gt;</p>\\n')
+    """
+    return Markup(nh3.clean(_MARKDOWN.render(without_markers(text)), tags=_TAGS, attributes={}))  # noqa: S704
+
+
+def _pages_of(generation: Generation) -> list[Page]:
+    documents = map(generation.store.document, generation.store.titles())
+    return sorted((Page(d) for d in documents if d is not None), key=lambda page: page.document.title.casefold())
+
+
+def _reference(source: Source) -> Reference:
+    words = ", ".join(str(part) for part in (source.authors, source.year) if part)
+    try:
+        safe = urlsplit(source.url).scheme in ("http", "https")
+    except ValueError:
+        safe = False
+    return Reference(f"{words}: {source.title}" if words else source.title, source.url if safe else "")
+
+
+def _one_line(body: str) -> str:
+    """HTML for a Markdown component, in which an empty line would end it."""
+    kept = re.sub(r"<pre>.*?</pre>", lambda program: program[0].replace("\n", "<br>"), body, flags=re.S)
+    return kept.replace("\n", " ")
+
+
+@cache
+def _template() -> Any:
+    """The macros of browse.html.j2; they escape what they are given."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    return (
+        Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+        .get_template("browse.html.j2")
+        .module
+    )
+
+
+def build_tab(consultant: Consultant, library: Path | None = None, tab: gr.Tab | None = None) -> None:
+    """The contents of the tab, in the block that is open; the page loads ui/static/tabs.css.
+
+    The documents are listed when the `tab` that holds it is opened, so that the page does not wait for them.
+    """
+    catalogue = Catalogue(consultant.retriever, library)
+    gr.Markdown(
+        "What the answers are drawn from. Search it, or look through the documents.", elem_classes="tab-intro"
+    )
+    box = gr.Textbox(
+        label="Search the library",
+        placeholder="for example: how many examples does fine-tuning need?",
+        max_lines=1,
+        max_length=400,
+        submit_btn="Search",
+        elem_id="library-search",
+    )
+    found = gr.Markdown(sanitize_html=False, latex_delimiters=[], elem_classes="tab-html", elem_id="library-found")
+    topics = [*((name, topic) for topic, name in SHELVES.items()), ("All documents", ALL)]
+    topic = gr.Dropdown(topics, value=FIRST, label="Topic", filterable=False, elem_id="library-topic")
+    listed = gr.Markdown(sanitize_html=False, latex_delimiters=[], elem_classes="tab-html", elem_id="library-list")
+    private: dict[str, Any] = {"api_visibility": "private"}
+    box.submit(lambda words: _told(catalogue.search, words), box, found, **private)
+    listing = {"fn": lambda chosen: _told(catalogue.listing, chosen), "inputs": topic, "outputs": listed, **private}
+    topic.change(**listing)
+    if tab:
+        tab.select(**listing)
+
+
+def _told(show: Any, what: str) -> str:
+    """What is shown, or the sentence that says why it cannot be."""
+    try:
+        return str(show(what or ""))
+    except (ConsultantError, KnowledgeError) as error:
+        return _PARAGRAPH.format(html.escape(str(error)))
