@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     rewrite: bool = Field(False, description="Whether the model rewrites follow-ups before they are looked up.")
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
     port: int = Field(7860, ge=0, le=65535, description="Port that the page is served on; 0 takes a free one.")
+    feedback_db: str = Field(
+        "", description="SQLAlchemy URL of the database of feedback; empty: a SQLite file in the data directory."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="How much is logged.")
 
     @field_validator("home", mode="before")

@@ -12,8 +12,10 @@ import gradio as gr
 from bot.consultant import Consultant
 from bot.queries import clean
 from bot.settings import Settings, read_settings
-from ui import lab, render, turns
-from ui.consultation import Consultation, Shown, record
+from ui import browse, costs, lab, render, turns
+from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
+from ui.costs import CostsTab
+from ui.feedback import Collector, default_url
 from ui.turns import Turn
 
 TITLE = "Consultant"
@@ -31,7 +33,7 @@ STARTERS = {
     "How many examples?": "How many examples do I need to fine-tune?",
 }
 STATIC = Path(__file__).parent / "static"
-CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels"))
+CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels", "tabs"))
 SCRIPTS = ("chat", "panels", "conversations")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
@@ -79,16 +81,22 @@ def build(consultant: Consultant, library: Path | None = None, settings: Setting
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
+        settings = settings or read_settings()
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Consultation", id="consultation"):
-                _consultation(Consultation(consultant, library))
+                parts, conversation_ends = _consultation(Consultation(consultant, library), settings)
             with gr.Tab("Prompt lab", id="lab"):
-                lab.build_tab(lab.Lab(consultant, settings or read_settings()))
+                lab.build_tab(lab.Lab(consultant, settings))
+            with gr.Tab("Costs", id="costs"):
+                tab = costs.build_tab(library)
+            with gr.Tab("Knowledge", id="knowledge") as knowledge:
+                browse.build_tab(consultant, library, knowledge)
+        _wire_costs(parts, tab, conversation_ends, Consultation(consultant, library))
     return page  # type: ignore[no-any-return]
 
 
-def _consultation(consultation: Consultation) -> None:
-    """The conversation, and beside it the panels."""
+def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts, list[Any]]:
+    """The conversation, and beside it the panels; returns the events that end an answer too."""
     with gr.Row(elem_id="desk", equal_height=False):
         with gr.Column(scale=7, min_width=320, elem_id="talk"):
             chatbot, box = _chatbot(), _box()
@@ -102,8 +110,9 @@ def _consultation(consultation: Consultation) -> None:
     parts = Parts(
         chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), _markup("", "kept")
     )
-    streams = _wire_conversation(parts, new, consultation)
+    streams, ends = _wire_conversation(parts, new, consultation)
     _wire_panels(parts, streams, consultation)
+    _wire_feedback(parts, consultation, Collector(settings.feedback_db or default_url(settings.home)))
     export.click(
         consultation.exported,
         [parts.chatbot, parts.corrections],
@@ -112,6 +121,7 @@ def _consultation(consultation: Consultation) -> None:
         show_progress="hidden",
         **_PRIVATE,
     )
+    return parts, ends
 
 
 def _chatbot() -> gr.Chatbot:
@@ -124,7 +134,7 @@ def _chatbot() -> gr.Chatbot:
         min_height=320,
         editable="user",
         buttons=["copy", "copy_all"],
-        feedback_options=None,
+        feedback_options=(LIKE, DISLIKE, *REASONS),
         latex_delimiters=[],
         allow_tags=False,
         sanitize_html=True,
@@ -172,8 +182,8 @@ def _hidden(name: str, value: str = "") -> gr.Textbox:
     return gr.Textbox(value, show_label=False, elem_id=name, elem_classes="channel")
 
 
-def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> list[Any]:
-    """The events that are answered; returns them, so that others can cancel them."""
+def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> tuple[list[Any], list[Any]]:
+    """The events that are answered; returns them, so that others can cancel them, and what follows each."""
     said = [parts.chatbot, parts.corrections]
     quietly: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}
 
@@ -221,7 +231,7 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
     for event, change in events:
         streams.append(event(change, said, parts.all, cancels=list(streams), **quietly))
     # Also runs once a stopped answer has really ended; before that another question would not be taken.
-    for stream in streams:
+    ends = [
         stream.then(
             lambda given, corrections: (_READY, record(given, corrections)),
             said,
@@ -229,6 +239,8 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
             queue=False,
             **quietly,
         )
+        for stream in streams
+    ]
     parts.box.stop(None, None, None, cancels=streams, **_PRIVATE)
     parts.chatbot.undo(_undo, parts.chatbot, [parts.chatbot, parts.box], queue=False, **_PRIVATE)
     gr.on(
@@ -240,7 +252,28 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
         queue=False,
         **quietly,
     )
-    return streams
+    return streams, ends
+
+
+def _wire_feedback(parts: Parts, consultation: Consultation, collector: Collector) -> None:
+    def judged(given: list[Turn], corrections: str, chosen: gr.LikeData) -> None:
+        index = chosen.index if isinstance(chosen.index, int) else chosen.index[0]
+        gr.Info(collector.keep(consultation.judged(given, corrections, index, chosen.liked)))
+
+    parts.chatbot.like(judged, [parts.chatbot, parts.corrections], None, queue=False, **_PRIVATE)
+
+
+def _wire_costs(parts: Parts, tab: CostsTab, ends: list[Any], consultation: Consultation) -> None:
+    """After each answer the figures that the person named go into the costs; what was set there by hand stays."""
+    instantly: dict[str, Any] = {"queue": False, "show_progress": "hidden", **_PRIVATE}
+
+    def filled(given: list[Turn], corrections: str) -> list[Any]:
+        now, before = consultation.briefs(given, corrections)
+        return tab.filled(now, before)
+
+    for end in ends:
+        done = end.then(filled, [parts.chatbot, parts.corrections], tab.outputs, **instantly)
+        done.then(tab.redrawn, list(tab.numbers), list(tab.figures), **instantly)
 
 
 def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -> None:

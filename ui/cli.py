@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ui.cli_eval import evaluate
+from ui.cli_feedback import feedback
 from ui.cli_model import model
 from ui.options import known_errors, model_options, options, settings_of
 
@@ -314,6 +315,7 @@ def _serve(settings: Settings, *, browser: bool) -> None:
 
 
 main.add_command(evaluate)
+main.add_command(feedback)
 main.add_command(model)
 
 if __name__ == "__main__":

@@ -16,14 +16,18 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.consultant import Consultant
 from bot.errors import BadEdit, BadQuestion, ConsultantError
-from bot.types import Considered, Edit, Message, Statement, so_far
+from bot.types import Considered, Edit, Message, ProjectBrief, Statement, so_far
 from knowledge.errors import KnowledgeError
 from ui import export, panels, render, turns
 from ui.api import logged
+from ui.feedback import Feedback
 from ui.turns import Turn
 
 # What changes on the page, by the names of its parts.
 Shown = dict[str, Any]
+# What may be said of an answer; the page shows the first two as thumbs, the others as reasons.
+LIKE, DISLIKE = "Like", "Dislike"
+REASONS = ("Wrong advice", "Not about my project", "Hard to understand", "The source does not say so")
 MAX_TURNS = 400
 MAX_TITLE = 60
 
@@ -122,6 +126,38 @@ class Consultation:
                 break
             understood = self.consultant.consider(said[n].content, said[:n], edits)
         return replace(latest, verdict=understood.verdict, question=understood.question)
+
+    def briefs(self, given: Sequence[Turn], corrections: str) -> tuple[ProjectBrief, ProjectBrief]:
+        """What is known of the project, and what was known before the last message."""
+        edits = read_corrections(corrections)
+        said = turns.messages(given)
+        at = max((n for n, message in enumerate(said) if message.role == "user"), default=0)
+        found = [turn for turn in given if not turns.is_panel(turn)]
+        return self._brief(found, edits), self._brief(found[:at], edits)
+
+    def _brief(self, given: Sequence[Turn], edits: Sequence[Edit]) -> ProjectBrief:
+        try:
+            return self._concluded(given, edits).brief
+        except (ConsultantError, KnowledgeError):
+            return ProjectBrief()
+
+    def judged(self, given: Sequence[Turn], corrections: str, index: int, liked: bool | str) -> Feedback:
+        """What somebody thinks of the answer at or above a turn, with what it answered; `liked` may be a reason."""
+        until = list(given[: index + 1])
+        said = turns.messages(until)
+        asked = max((n for n, message in enumerate(said) if message.role == "user"), default=0)
+        try:
+            verdict = self._concluded(until, read_corrections(corrections)).verdict
+        except (ConsultantError, KnowledgeError):
+            verdict = None
+        return Feedback(
+            verdict="up" if liked is True or liked == LIKE else "down",
+            reason=liked if isinstance(liked, str) and liked not in (LIKE, DISLIKE) else "",
+            question=said[asked].content if said else "",
+            answer="\n\n".join(message.content for message in said[asked + 1 :]),
+            approach=verdict.approach if verdict else "",
+            model=self.consultant.writer.name,
+        )
 
     def corrected(self, given: Sequence[Turn], corrections: str, slot: str, value: str) -> Shown:
         """A fact set by hand, or taken out with an empty value: the brief and the verdict at once."""

@@ -55,7 +55,7 @@ CONCURRENCY = 4
 _FORWARDED = (b"forwarded", b"x-forwarded-")
 
 
-def application(consultant: Consultant, library: Path | None = None) -> ASGIApp:
+def application(consultant: Consultant, library: Path | None = None, settings: Settings | None = None) -> ASGIApp:
     """The API and, at `/`, the page; below `/library` the site of the corpus, where there is one."""
     import gradio as gr
 
@@ -77,7 +77,7 @@ def application(consultant: Consultant, library: Path | None = None) -> ASGIApp:
     app.add_exception_handler(Exception, api.on_unknown_error)
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
-    page = chat.build(consultant, library).queue(
+    page = chat.build(consultant, library, settings).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
     )
     served = gr.mount_gradio_app(
@@ -126,7 +126,7 @@ def run(settings: Settings, *, browser: bool) -> None:
     consultant.retriever.home.current()
     server = _Server(
         uvicorn.Config(
-            application(consultant, settings.home / LIBRARY), log_level=settings.log_level, access_log=False
+            application(consultant, settings.home / LIBRARY, settings), log_level=settings.log_level, access_log=False
         ),
         address,
         browser,
