@@ -206,7 +206,7 @@ def test_corrections_that_cannot_be_read_count_as_none(raw: str) -> None:
 def test_what_the_browser_keeps_opens_again_as_it_was(consultant: Consultant) -> None:
     desk = Consultation(consultant)
     *_, last = desk.answered([asks(HOSTILE), turns.says("Well."), asks(PROJECT)])
-    corrections = '[{"slot": "budget", "value": "Ample"}]'
+    corrections = '[{"slot": "documents", "value": "Thousands"}]'
     kept = panel(record(last["chatbot"], corrections)).select_one("[data-kept]")["data-kept"]  # type: ignore[index]
     assert json.loads(str(kept))["title"].startswith("<div class=")
     shown = desk.opened(str(kept))

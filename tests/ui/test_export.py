@@ -16,22 +16,25 @@ from ui.consultation import Consultation
 from ui.turns import Turn
 
 PROJECT = next(iter(chat.STARTERS.values()))
-HOSTILE = "<script>alert(1)</script> {{ 7*7 }} [a](javascript:b) What is LoRA?"
+HOSTILE = "<script>alert(1)</script> {{ 7*7 }} [a](javascript:b)"
 TODAY = date(2026, 11, 27)
 
 
 @pytest.fixture(scope="module")
 def given(consultant: Consultant) -> list[Turn]:
-    """A conversation of two questions."""
+    """A conversation of two questions, after something that no source answers."""
     desk = Consultation(consultant)
-    *_, first = desk.answered([turns.asks(HOSTILE)])
-    *_, last = desk.answered([*first["chatbot"], turns.asks(PROJECT)])
-    return list(last["chatbot"])
+    said: list[Turn] = []
+    for question in (HOSTILE, "What is LoRA?", PROJECT):
+        *_, last = desk.answered([*said, turns.asks(question)])
+        said = list(last["chatbot"])
+    return said
 
 
 def test_markdown_holds_the_words_and_the_sources(given: list[Turn]) -> None:
     text = export.as_markdown(given)
-    assert text.count("**You**") == text.count("**Consultant**") == text.count("Sources\n") == 2
+    assert text.count("**You**") == text.count("**Consultant**") == 3
+    assert text.count("Sources\n") >= 2
     assert "#cite-" not in text
     assert "<script>" not in text
     assert "https" in text
@@ -39,7 +42,7 @@ def test_markdown_holds_the_words_and_the_sources(given: list[Turn]) -> None:
 
 def test_json_is_what_the_command_reads_as_history(given: list[Turn]) -> None:
     history = read_history(json.loads(export.as_json(turns.messages(given))))
-    assert [message.role for message in history] == ["user", "assistant"] * 2
+    assert [message.role for message in history] == ["user", "assistant"] * 3
     assert history[0].content == HOSTILE
 
 

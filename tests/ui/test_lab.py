@@ -18,9 +18,9 @@ from ui import lab, panels
 from ui.lab import Lab, Variant
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.json"
-QUESTION = "What is <b>LoRA</b>? {{ 7*7 }}"
-PLAIN = Variant("brief", ())
-FULLER = Variant("brief", ("delimiters", "role"))
+QUESTION = "What is LoRA? <b>Briefly</b>. {{ 7*7 }}"
+PLAIN = Variant("full", ("delimiters",))
+FULLER = Variant("full", ("role", "delimiters"))
 
 
 def told(body: str) -> BeautifulSoup:
@@ -31,11 +31,12 @@ def test_what_is_sent_is_shown_to_the_last_character_and_stays_text(
     consultant: Consultant, settings: Settings
 ) -> None:
     desk = Lab(consultant, settings)
-    plain, fuller = (told(desk.sent(QUESTION, variant)) for variant in (PLAIN, FULLER))
-    assert "&lt;b&gt;LoRA&lt;/b&gt;" in plain.get_text()
+    bare, plain, fuller = (told(desk.sent(QUESTION, v)) for v in (Variant("full", ()), PLAIN, FULLER))
+    assert "&lt;b&gt;Briefly&lt;/b&gt;" in plain.get_text()
     assert "{{ 7*7 }}" in plain.get_text()
     assert not plain.select("b")
-    assert "<passage" not in plain.get_text()
+    assert "<passage" in plain.get_text()
+    assert "<passage" not in bare.get_text()
     assert len(fuller.get_text()) > len(plain.get_text())
     assert "role" in fuller.get_text()
 
@@ -48,8 +49,8 @@ def test_two_variants_are_run_and_what_only_one_says_is_marked(
     desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
     *_, [one, other] = desk.run("What is LoRA?", [PLAIN, FULLER])
     assert len(server.requests) == 2
-    assert told(one).select_one("code").get_text() == "answer-brief@"  # type: ignore[union-attr]
-    assert told(other).select_one("code").get_text() == "answer-brief@delimiters+role"  # type: ignore[union-attr]
+    assert told(one).select_one("code").get_text() == "answer@delimiters"  # type: ignore[union-attr]
+    assert told(other).select_one("code").get_text() == "answer@role+delimiters"  # type: ignore[union-attr]
     assert "sentences hold" in told(one).get_text()
     assert not told(one).find_all("mark")
 
