@@ -33,14 +33,14 @@ _LABELS: dict[Block, str] = {
 }
 _LABELS_AFTER_QUESTION: dict[Block, str] = {"step": "Step by step:"}
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!@])")
-_TAGS = {"div", "details", "summary", "p", "span", "mark", "a", "ol", "li", "h4", "cite", "sup"}
+_TAGS = {"div", "details", "summary", "p", "span", "mark", "a", "ol", "li", "cite", "sup"}
 _ATTRIBUTES = {
     "*": {"class"},
     "a": {"class", "href", "target"},
     "li": {"class", "id", "value"},
     "details": {"class", "open"},
 }
-_PANEL_TAGS = {"section", "h3", "ul", "dl", "dt", "dd", "q", "code", "pre", "strong", "label", "select", "option"}
+_PANEL_TAGS = {"section", "h2", "ul", "dl", "dt", "dd", "q", "code", "pre", "strong", "label", "select", "option"}
 _PANEL_TAGS |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "meter", "button", "input"}
 _PANEL_ATTRIBUTES = {
     "*": {"class", "role"},
@@ -48,6 +48,7 @@ _PANEL_ATTRIBUTES = {
     "meter": {"min", "max", "value"},
     "button": {"type"},
     "input": {"type"},
+    "div": {"class", "role", "tabindex"},
     "option": {"value", "selected"},
 }
 STATUS_WORDS = {
@@ -154,7 +155,7 @@ def sources_listed(body: str) -> list[str]:
     """A line for each source in the panel below an answer, its studies after it."""
     found = []
     for passage in BeautifulSoup(body, "html.parser").select(".passage"):
-        heading = passage.select_one("h4")
+        heading = passage.select_one(".name")
         studies = [f"{a.get_text()} {a.get('href', '')}".strip() for a in passage.select(".studies li > a")]
         found.append("; ".join([heading.get_text() if heading else "", *studies]))
     return found
@@ -354,7 +355,7 @@ def _passage_html(citations: Sequence[Citation], library: Path | None) -> str:
     studies = {source.key: source for c in citations for source in c.sources}
     listed = "".join(f"<li>{_source_html(source)}</li>" for source in studies.values())
     return (
-        f'<li class="passage"><h4><span class="numbers">{numbers}</span> {name}</h4>'
+        f'<li class="passage"><p class="name"><span class="numbers">{numbers}</span> {name}</p>'
         f'<p class="text">{_marked(first.passage, citations)}</p>'
         + (f'<ol class="studies">{listed}</ol>' if listed else "")
         + "</li>"

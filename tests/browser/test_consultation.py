@@ -63,7 +63,7 @@ def test_a_fact_is_set_in_other_words_by_keyboard_and_nonsense_is_refused(page: 
 
 
 def test_what_would_change_it_is_shown_and_taken_back(page: Page) -> None:
-    ask(page, "We need product texts for three shops, no labelled data. One person, next week.")
+    ask(page, PROJECT)
     before = page.locator("#verdict .advice").inner_text()
     page.locator('[data-do="suppose"]').first.click()
     expect(page.locator("#supposed .supposed")).to_contain_text("Suppose the answer", timeout=PATIENCE)

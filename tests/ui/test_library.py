@@ -95,7 +95,7 @@ def test_what_a_killed_build_left_is_cleared_away(tmp_path: Path) -> None:
 
 def test_citations_lead_to_the_site(consultant: Consultant, site: Path) -> None:
     answer = consultant.ask("What is LoRA?")
-    linked = BeautifulSoup(render.sources_html(answer, site), "html.parser").select("h4 a")
+    linked = BeautifulSoup(render.sources_html(answer, site), "html.parser").select(".name a")
     assert linked[0]["href"] == "library/documents/lora.html#what-are-lora-and-qlora"
     assert render.sources_html(answer).count("library/") == 0
     assert render.sources_html(answer, site / "elsewhere").count("library/") == 0

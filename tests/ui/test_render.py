@@ -238,7 +238,7 @@ def test_quotes_of_one_passage_are_marked_in_it_in_the_order_of_the_text() -> No
 def test_sources_of_any_words_are_safe(text: str, title: str, heading: str, url: str) -> None:
     made = citation(text=f"{text} {TEXT}", title=title, heading=heading)
     html = soup(render.sources_html(answer(replace(made, sources=(replace(HU, url=url),)))))
-    tags = {"details", "summary", "ol", "li", "h4", "span", "p", "mark", "sup", "a"}
+    tags = {"details", "summary", "ol", "li", "span", "p", "mark", "sup", "a"}
     assert {tag.name for tag in html.find_all()} <= tags
     assert [squeezed(mark.get_text()) for mark in html.find_all("mark")] == [squeezed(QUOTE)]
 

@@ -21,7 +21,7 @@
     return messages.map((bubble) => {
       if (!bubble.querySelector(".panel")) return bubble.innerText.trim();
       const sources = [...bubble.querySelectorAll(".passage")].map((passage) =>
-        [passage.querySelector("h4"), ...passage.querySelectorAll(".studies a")]
+        [passage.querySelector(".name"), ...passage.querySelectorAll(".studies a")]
           .map((part) => part.textContent.trim() + (part.href ? " " + part.href : "")).join("\n    "));
       return sources.length ? "Sources\n" + sources.join("\n") : "";
     }).filter(Boolean).join("\n\n");

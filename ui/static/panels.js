@@ -15,8 +15,11 @@
     field.maxLength = 200;
     field.setAttribute("aria-label", select.dataset.own);
     field.placeholder = "Write it, then press Enter";
+    // Taking the field away takes the focus from it, which ends it once more.
+    let over = false;
     const done = (take) => {
-      if (!field.isConnected) return;
+      if (over) return;
+      over = true;
       const value = field.value.trim();
       select.selectedIndex = 0;
       field.replaceWith(select);
