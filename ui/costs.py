@@ -127,7 +127,7 @@ def build_tab(library: Path | None = None) -> CostsTab:
     with gr.Accordion(f"Prices and assumptions, as of {inputs()[0].as_of}", open=False):
         gr.Markdown(ASSUMED, latex_delimiters=[])
         for group, of in by_group[1:]:
-            gr.Markdown(f"### {group}", latex_delimiters=[])
+            gr.Markdown(f"## {group}", elem_classes="group", latex_delimiters=[])
             numbers += _numbers(of)
         reset = gr.Button("Back to the defaults", size="sm", elem_id="costs-reset")
     tab = CostsTab(tuple(numbers), words, (wrong, figures), library)

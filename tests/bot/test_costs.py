@@ -189,3 +189,7 @@ def test_pages_and_labels_are_taken_from_a_brief() -> None:
 def test_an_absurd_number_in_the_words_is_not_taken() -> None:
     [figure] = taken(told(("volume", "volume-huge", "900 billion requests a month")))
     assert not figure.stated
+
+
+def test_an_empty_field_counts_as_nothing_where_that_is_the_default() -> None:
+    assert read_assumptions({"requests": None, "pages": None}) == DEFAULT

@@ -86,7 +86,7 @@ def test_a_topic_lists_its_documents_with_their_figures(catalogue: Catalogue) ->
 def test_all_topics_list_every_document(catalogue: Catalogue) -> None:
     page = read(catalogue.listing(browse.ALL))
     assert len(page.select("tbody tr")) == len(list(CORPUS.rglob("*.md")))
-    assert [h.get_text() for h in page.select("h3")][:3] == ["The article", "Approaches", "Decisions"]
+    assert [h.get_text() for h in page.select("h2")][:3] == ["The article", "Approaches", "Decisions"]
 
 
 def test_a_topic_without_documents_says_so(catalogue: Catalogue) -> None:
@@ -124,7 +124,7 @@ def test_a_search_shows_passages_with_their_sections(catalogue: Catalogue) -> No
     page = read(catalogue.search("How many examples do I need to fine-tune?"))
     found = page.select(".found > ol > li")
     assert 1 <= len(found) <= 6
-    [first] = found[0].select("h4 a")
+    [first] = found[0].select("h2 a")
     assert "›" in first.get_text()
     assert "library/documents/" in str(first["href"])
     assert "[@" not in page.get_text()
