@@ -18,7 +18,6 @@ from bot.evaluation.figures import (
     flipped,
     means,
     rates,
-    refusal,
     reliability,
 )
 from bot.evaluation.run import Result
@@ -37,7 +36,7 @@ FORMATS = tuple(FILES)
 def as_text(results: Sequence[Result], baseline: Sequence[Saved] | None = None) -> str:
     """The report for a terminal."""
     lines = list(failures(results))
-    lines += ["", *(str(rate) for rate in [*rates(results), *refusal(results)])]
+    lines += ["", *map(str, rates(results))]
     lines += [str(found) for found in means(results)]
     if table := reliability(results):
         lines += ["", f"{'confidence':<14} {'cases':>5} {'mean':>6} {'right':>6}"]
@@ -105,7 +104,7 @@ def as_markdown(results: Sequence[Result], baseline: Sequence[Saved] | None = No
     """A comment for a pull request."""
     passed = sum(r.passed for r in results)
     lines = [f"**{passed} of {len(results)} cases passed.**", "", "| | | 95 % |", "|---|---|---|"]
-    for rate in [*rates(results), *refusal(results)]:
+    for rate in rates(results):
         low, high = rate.interval
         lines.append(f"| {rate.name} | {rate.passed} of {rate.of} | {low:.0%} to {high:.0%} |")
     if baseline is not None:
@@ -149,7 +148,7 @@ def as_html(
         results=results,
         config=dict(config or {}),
         passed=sum(r.passed for r in results),
-        rates=[*rates(results), *refusal(results)],
+        rates=rates(results),
         means=means(results),
         tags=by_tag(results),
         reliability=reliability(results),

@@ -53,18 +53,44 @@ def test_reliability_sets_confidence_beside_what_was_right() -> None:
     assert figures.reliability(results) == [("0.85 to 1.00", 2, 0.9, 0.5)]
 
 
-def test_refusals_have_precision_and_recall() -> None:
-    results = [
+def test_refusals_and_questions_back_have_precision_and_recall() -> None:
+    asking = reply(question="When?")
+    refusals = [
         result("a", REFUSED, expect={"refuses": True}),
         result("b", RIGHT, expect={"refuses": True}),
         result("c", REFUSED, expect={"refuses": False}),
-        result("d", RIGHT, expect={"refuses": False}),
+        result("d", REFUSED, expect={"not_refuses": False}),
+        result("e", RIGHT, expect={"refuses": False}),
+        result("f", REFUSED, expect={"approach": ["none"]}),
+        result("g", error="no answer", expect={"refuses": True}),
     ]
-    assert [(r.name, r.passed, r.of) for r in figures.refusal(results)] == [
-        ("refusal precision", 1, 2),
-        ("refusal recall", 1, 2),
+    questions = [
+        result("q", asking, expect={"asks": True}),
+        result("r", RIGHT, expect={"asks": True}),
+        result("s", RIGHT, expect={"asks": True}),
+        result("t", asking, expect={"asks": False}),
     ]
-    assert figures.refusal([results[3]]) == []
+    told = found([*refusals, *questions])
+    assert (told["refusal precision"], told["refusal recall"]) == ((2, 3), (2, 3))
+    assert (told["asking precision"], told["asking recall"]) == ((1, 2), (1, 3))
+    assert not {"refusal recall", "asking recall"} & set(found([refusals[4], questions[3]]))
+    assert figures.figures([*refusals, *questions])["refusal recall"] == pytest.approx(2 / 3)
+
+
+def test_every_report_shows_precision_and_recall_with_their_intervals() -> None:
+    told = [result("a", REFUSED, expect={"refuses": True}), result("b", RIGHT, expect={"refuses": True})]
+    assert "refusal recall            1 of 2     50.0%  (9% to 91%)" in report.as_text(told)
+    row = next(r for r in saved_results.as_json(told)["rates"] if r["name"] == "refusal recall")
+    assert (row["value"], [round(x, 2) for x in row["interval"]]) == (0.5, [0.09, 0.91])
+    assert "<td>refusal recall</td>" in report.as_html(told)
+    assert "| refusal recall | 1 of 2 | 9% to 91% |" in report.as_markdown(told)
+
+
+def test_how_much_of_a_models_text_was_kept_is_told() -> None:
+    kept = reply(prompt="brief 1", model_prompt="brief 1")
+    fell_back = reply(prompt="quoting 1", model_prompt="brief 1")
+    assert found([result("a", kept), result("b", fell_back), result("c", RIGHT)])["model's text kept"] == (1, 2)
+    assert "model's text kept" not in found(RESULTS)
 
 
 def test_repetitions_that_differ_are_seen() -> None:
