@@ -45,7 +45,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the report.")
 @click.option("--formats", default="json,html", help="With --out: json, junit, html, csv, md.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--record", is_flag=True, help="Keep how often each section was cited, for the library.")
+@click.option("--record", is_flag=True, help="Keep scores and citations, for the page to show.")
 @options
 @known_errors
 def evaluate(**asked: Any) -> None:

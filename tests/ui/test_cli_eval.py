@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.evaluation.recorded import read_scores
+from knowledge.overview import read_cited
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
 from ui import cli
@@ -132,6 +134,32 @@ def test_a_judge_adds_its_marks_and_gates_nothing(home: Path, cases: Path, serve
     assert (done.exit_code, "judge agreement" in done.stdout) == (0, True)
     assert "It is short." in server.requests[0]["messages"][-1]["content"]
     assert run(home, cases, "--filter", "lora", *judge, "--fail-under", "judge=0.5").exit_code == 100
+
+
+def test_a_run_may_be_gated_by_the_recall_of_refusal(home: Path, cases: Path) -> None:
+    cases.write_text(CASES + "- {id: known, ask: What is LoRA?, expect: {refuses: true}}\n")
+    assert run(home, cases, "--fail-under", "refusal recall=0.5").exit_code == 0
+    done = run(home, cases, "--fail-under", "refusal recall=0.9")
+    assert (done.exit_code, "MISSED refusal recall is 0.5000, below 0.9" in done.stderr) == (100, True)
+
+
+def test_scores_are_recorded_for_each_prompt(home: Path, cases: Path, server: ModelServer) -> None:
+    server.text = first_sentences
+    run(home, cases, "--record")
+    prompts = ["--model", f"{server.url}#fine", "--prompt", "full", "--prompt", "full@delimiters"]
+    done = run(home, cases, "--filter", "labels", *prompts, "--record")
+    found = read_scores(home)
+    assert sorted((one.prompt, one.cases) for one in found) == [("full", 1), ("full@delimiters", 1), ("quoting", 3)]
+    assert done.stderr.count("Recorded 1 cases for full") == 2
+    assert read_cited(home).questions == 1
+
+
+def test_a_run_that_could_not_be_recorded_is_not_begun(home: Path, cases: Path) -> None:
+    (home / "prompt-scores.json").write_text("{")
+    done = run(home, cases, "--record")
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "prompt-scores.json holds no scores" in done.stderr
+    assert (home / "prompt-scores.json").read_text() == "{"
 
 
 @pytest.mark.parametrize(
