@@ -15,7 +15,7 @@ import click
 
 from bot import assemble
 from bot.errors import BadSetting
-from bot.evaluation import beir, report, saved
+from bot.evaluation import report, saved
 from bot.evaluation.case_files import read_cases
 from bot.evaluation.cases import BadCases, Case
 from bot.evaluation.figures import Saved, figures
@@ -208,17 +208,3 @@ def _progress(results: Iterator[Result], *, total: int) -> Iterator[Result]:
             told = done * 10 // total
             click.echo(f"Asked {done} of {total}", err=True)
         yield result
-
-
-def rank(folder: Path, settings: Settings, *, k: int, as_json: bool) -> None:
-    """Print how well each way of finding ranks a folder in BEIR's format; raises BadBeir."""
-    found = beir.evaluate(folder, assemble.embedder(settings), k=k)
-    if as_json:
-        click.echo(
-            json.dumps({method: {m.name: m.value for m in means} for method, means in found.items()}, indent=1)
-        )
-        return
-    for method, means in found.items():
-        click.echo(f"\n{method}")
-        for figure in means:
-            click.echo(f"  {figure}")

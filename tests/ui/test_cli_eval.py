@@ -191,6 +191,16 @@ def test_a_folder_in_beir_s_format_is_ranked(home: Path, tmp_path: Path) -> None
     assert json.loads(done.stdout)["fused"]["recall@3"] == 1
 
 
+def test_a_benchmark_of_others_is_run_from_its_folder(home: Path, tmp_path: Path) -> None:
+    rows = ["The tower is high.\tThe tower is high.\tFully attributable", "It is red.\tThe tower is high.\tGeneric"]
+    (tmp_path / "part.tsv").write_text("\n".join(["response\tknowledge\tbegin_label", *rows]))
+    done = run(home, "--bench", "begin", tmp_path)
+    assert (done.exit_code, "token share\n  AUROC " in done.stdout) == (0, True), done.output
+    bad = run(home, "--bench", "clapnq", tmp_path)
+    assert (bad.exit_code, bad.stdout, bad.stderr.count("\n")) == (1, "", 1)
+    assert run(home, "--bench", "squad", tmp_path).exit_code == 2
+
+
 # The plugin of pytest
 
 
