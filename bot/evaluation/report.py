@@ -22,6 +22,7 @@ from bot.evaluation.figures import (
 )
 from bot.evaluation.run import Result
 from bot.evaluation.saved import as_json, text_of
+from bot.evaluation.scores import Score
 
 FILES = {
     "json": "results.json",
@@ -143,6 +144,7 @@ def as_html(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.filters |= {"number": _number, "in_words": _in_words}
     times = sorted(r.reply.seconds for r in results if r.reply)
     return environment.get_template("report.html.j2").render(
         results=results,
@@ -161,15 +163,44 @@ def as_html(
     )
 
 
+def _in_words(score: Score) -> str:
+    """What a check that did not pass means, for who does not know its name."""
+    known = {
+        ("refuses", "True"): "should say that the sources do not answer, and answered",
+        ("refuses", "False"): "should answer, and said that the sources do not",
+        ("asks", "True"): "should ask back, and did not",
+        ("asks", "False"): "should not ask back, and did",
+    }
+    check = score.check.removeprefix("not_").replace("_", " ")
+    if score.check.startswith("not_"):
+        return f"“{check}: {score.expected}” should not hold, and does ({score.found})"
+    return known.get((score.check, score.expected), f"{check} should be {score.expected}, was {score.found}")
+
+
+def _number(value: float) -> str:
+    """Shares with three places, larger measures with one.
+
+    >>> _number(0.7654), _number(108.466)
+    ('0.765', '108.5')
+    """
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
 def _histogram(times: Sequence[float], *, bins: int = 12) -> list[tuple[str, int, float]]:
-    """(seconds up to, cases, share of the highest bar) of each bin."""
+    """(seconds, cases, share of the highest bar) of each bin; the last holds the slowest twentieth, or one answer
+    that waited would leave a single bar."""
     if not times:
         return []
-    width = max(times[-1] / bins, 1e-9)
+    usual = times[int(len(times) * 0.95) - 1] if len(times) >= 20 else times[-1]
+    width = max(usual / (bins - 1), 1e-9)
     counts = [0] * bins
     for seconds in times:
         counts[min(bins - 1, int(seconds / width))] += 1
-    return [(f"{width * (n + 1):.2f}", count, count / max(counts)) for n, count in enumerate(counts)]
+    names = [f"up to {width * n:.2f} s" for n in range(1, bins)]
+    return [
+        (name, count, count / max(counts))
+        for name, count in zip([*names, f"more than {usual:.2f} s"], counts, strict=True)
+    ]
 
 
 def write(

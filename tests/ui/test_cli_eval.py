@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def test_cases_that_pass_exit_0_and_those_that_fail_100(home: Path, cases: Path)
     cases.write_text(CASES.replace("[fine-tuning]", "[retrieval]"))
     done = run(home, cases)
     assert done.exit_code == 100
-    assert "labels: approach should be ['retrieval'], was fine-tuning" in done.stdout
+    assert "labels: approach should be retrieval, was fine-tuning" in done.stdout
     assert run(home, cases, "--filter", "l*a", "--tag", "labels").exit_code == 1
     assert run(home, cases, "--filter", "lora").exit_code == 0
     assert run(home, cases, "--limit", 1).exit_code == 100
@@ -97,7 +98,7 @@ def test_saved_answers_are_scored_again_without_asking(home: Path, cases: Path, 
     shutil.rmtree(home / "generations")
     done = run(home, "--rescore", saved)
     assert done.exit_code == 100, done.output
-    assert "labels: approach should be ['retrieval'], was fine-tuning" in done.stdout
+    assert "labels: approach should be retrieval, was fine-tuning" in done.stdout
 
 
 def test_a_run_is_resumed_from_what_is_known(home: Path, cases: Path) -> None:
@@ -106,6 +107,23 @@ def test_a_run_is_resumed_from_what_is_known(home: Path, cases: Path) -> None:
     assert "0 of 3" not in run(home, cases, "--resume", "--jobs", 2, "--repeat", 2).stderr
     refused = run(home, cases, "--resume", "--no-cache")
     assert (refused.exit_code, "Leave out --no-cache" in refused.stderr) == (1, True)
+
+
+def test_a_repeated_run_is_the_same_to_the_byte(home: Path, cases: Path) -> None:
+    def asked(seed: str) -> bytes:
+        # Another seed is another order of every set.
+        command = [sys.executable, "-m", "ui.cli", "eval", "--home", str(home), "--no-cache", "--json", str(cases)]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=300)
+        scores, timing, seconds = done.stdout.partition(b'"timing": ')
+        assert timing
+        assert re.fullmatch(rb'\{\s*"seconds": \[[\s\d.,]*\]\s*\}\s*\}\s*', seconds)
+        return scores
+
+    first = asked("1")
+    assert len(first) > 2000
+    assert asked("2") == first
+    assert not (home / "eval-cache").exists()
 
 
 def test_another_retriever_is_another_run(home: Path, cases: Path) -> None:

@@ -15,6 +15,7 @@ from bot.evaluation import saved as saved_results
 from bot.evaluation.figures import Saved
 from bot.evaluation.run import Result
 from bot.evaluation.saved import BadResults
+from bot.types import Message
 from tests.bot.evaluation.samples import REFUSED, reply, result
 
 RIGHT = reply()
@@ -105,7 +106,7 @@ def test_repetitions_that_differ_are_seen() -> None:
 
 def test_the_table_says_what_failed_and_how_sure_each_rate_is() -> None:
     text = report.as_text(RESULTS)
-    assert "wrong: approach should be ['prompt-engineering'], was retrieval" in text
+    assert "wrong: approach should be prompt-engineering, was retrieval" in text
     assert "broken: error: no answer" in text
     assert "cases passed              2 of 5     40.0%  (12% to 77%)" in text
     assert text.endswith("2 of 5 cases passed.")
@@ -183,6 +184,32 @@ def test_the_page_stands_alone_and_shows_text_as_text() -> None:
     assert "http://" not in page
     assert "https://" not in page
     assert "passes now" in page
+
+
+def test_who_did_not_run_it_reads_what_was_said_and_what_is_wrong() -> None:
+    turns = (Message("user", "We have 20,000 mails."), Message("assistant", "Fine-tune <b>now</b>."))
+    failed = [
+        result("a", REFUSED, expect={"refuses": False, "approach": ["retrieval", "hybrid"]}, history=turns),
+        result("b", RIGHT, expect={"asks": True, "not_contains": "cheap"}),
+    ]
+    page = report.as_html(failed, {}, saved([result("gone", RIGHT)]))
+    for words in (
+        "We have 20,000 mails.",
+        "Fine-tune &lt;b&gt;now&lt;/b&gt;.",
+        "should answer, and said that the sources do not",
+        "approach should be retrieval, hybrid, was none",
+        "should ask back, and did not",
+        "“contains: cheap” should not hold, and does (all)",
+        "No case is in both runs.",
+    ):
+        assert words in page
+
+
+def test_one_slow_answer_leaves_the_others_apart() -> None:
+    bars = report._histogram([0.1 * n for n in range(1, 40)] + [60.0])
+    assert [count for _, count, _ in bars[:-1]].count(0) == 0
+    assert (bars[-1][0], bars[0][0]) == ("more than 3.80 s", "up to 0.35 s")
+    assert sum(count for _, count, _ in bars) == 40
 
 
 @pytest.mark.parametrize("results", [[], RESULTS[-1:]], ids=["none", "an error alone"])
