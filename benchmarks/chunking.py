@@ -7,15 +7,13 @@ what was retrieved, and of both together.
 
 from __future__ import annotations
 
-import csv
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from bot.evaluation.chunking import Question, measured, read
 from bot.evaluation.exact import ExactRanking
 from knowledge.chunks import CHUNK_CHARACTERS, chunks, windows
 from knowledge.embeddings import SentenceEmbedder, Vectors
@@ -29,23 +27,13 @@ K = 5
 RECALL_BAR, IOU_BAR = 0.89, 0.055
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question with the excerpts that answer it, as spans of one document."""
-
-    text: str
-    doc: str
-    spans: tuple[tuple[int, int], ...]
-
-
 def run() -> dict[str, Any]:
     """Print the table; the bars are those of the size and weight that the product uses."""
     if not DATA.is_dir():
         print("skipped: the data is not at ../shared/data/chunking_evaluation")
         return {}
     embedder = SentenceEmbedder()
-    documents = [Document(p.stem, p.stem, p.read_text(encoding="utf-8")) for p in sorted(DATA.glob("corpora/*.md"))]
-    questions = _questions()
+    documents, questions = read(DATA)
     queries = embedder.embed([q.text for q in questions])
     print(f"{'chunks':<26}{'method':<28}{'recall@5':>9}{'precision':>11}{'IoU':>8}")
     rows = []
@@ -68,18 +56,6 @@ def run() -> dict[str, Any]:
     }
 
 
-def _questions() -> list[Question]:
-    with (DATA / "questions.csv").open(encoding="utf-8") as file:
-        return [
-            Question(
-                row["question"],
-                row["corpus_id"],
-                tuple((r["start_index"], r["end_index"]) for r in json.loads(row["references"])),
-            )
-            for row in csv.DictReader(file)
-        ]
-
-
 def _plain(document: Document, size: int) -> list[Chunk]:
     splitter = RecursiveCharacterTextSplitter(chunk_size=size, chunk_overlap=0, add_start_index=True)
     found = []
@@ -100,16 +76,10 @@ def _table(
 ) -> list[dict[str, Any]]:
     """One row a method; the cut-off of weak passages is applied to all of ours and to none of the last."""
     ranking = ExactRanking(pieces, covers, embedder, [c.text for c in pieces], nearest=NEAREST)
-    methods = {"BM25": METHODS["bm25"], "dense": METHODS["dense"], "fused": METHODS["fused"]}
-    cuts = dict.fromkeys(methods, CUT_OFF)
-    methods["fused half and half, no cut"] = (1.0, 1.0, 0.0)
-    cuts["fused half and half, no cut"] = 0.0
-    scores: dict[str, list[tuple[float, float, float]]] = {m: [] for m in methods}
-    for question, query in zip(questions, queries, strict=True):
-        for method, score in ranking.scores(question.text, query, methods).items():
-            best = np.argsort(-score, kind="stable")[:K]
-            kept = [pieces[i] for i in best if score[i] >= cuts[method] * score[best[0]]]
-            scores[method].append(_measure(kept, question))
+    methods = {name: (METHODS[name.lower()], CUT_OFF) for name in ("BM25", "dense", "fused")}
+    scores = measured(
+        ranking, questions, queries, {**methods, "fused half and half, no cut": ((1.0, 1.0, 0.0), 0.0)}, k=K
+    )
     rows = []
     for method, values in scores.items():
         recall, precision, iou = np.mean(values, axis=0)
@@ -119,15 +89,3 @@ def _table(
             | {k: round(float(v), 4) for k, v in (("recall", recall), ("precision", precision), ("iou", iou))}
         )
     return rows
-
-
-def _measure(retrieved: list[Chunk], question: Question) -> tuple[float, float, float]:
-    hit = sum(
-        max(0, min(c.end, end) - max(c.start, start))
-        for c in retrieved
-        if c.doc == question.doc
-        for start, end in question.spans
-    )
-    wanted = sum(end - start for start, end in question.spans)
-    got = sum(c.end - c.start for c in retrieved)
-    return hit / wanted, hit / got, hit / (wanted + got - hit)

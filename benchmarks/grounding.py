@@ -7,15 +7,14 @@ left out, the names of two techniques exchanged. False alarms are counted on the
 
 from __future__ import annotations
 
-import csv
 import random
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-
+from bot.evaluation import begin
+from bot.evaluation.begin import Labelled
 from bot.support import support
 from knowledge.chunks import chunk_sentences, chunks
 from knowledge.documents import read_document
@@ -24,8 +23,6 @@ from knowledge.sentences import plain, without_markers
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "begin"
 CAUGHT_BAR, FALSE_ALARM_BAR = 0.95, 0.03
-# The token share's cut that a balanced choice on the Wikipedia part gives; ours is bot.support.SUPPORTED.
-TOKEN_CUT = 0.8
 _NAMES = re.compile(
     r"\b(full fine-tuning|retrieval-augmented generation|fine-tuning|retrieval|prompting|QLoRA|LoRA|RAG|distillation"
     r"|DPO|few-shot)\b",
@@ -41,15 +38,15 @@ def run() -> dict[str, Any]:
     figures: dict[str, Any] = {"perturbations": [], "bars": {}}
     print(f"{'sentences of':<10}{'perturbation':<16}{'caught':>8}{'of':>6}{'':>8}")
     if DATA.is_dir():
-        rows = _begin()
+        rows = begin.read(DATA)
         figures |= _separation(rows)
-        attributable = [(said, passage) for said, passage, ok in rows if ok]
+        attributable = [(row.said, row.passage) for row in rows if row.attributable]
         figures["perturbations"] += _caught("BEGIN", attributable)
         alarms = sum(bool(support(*pair).faults) for pair in attributable) / len(attributable)
         print(f"false alarms on {len(attributable)} untouched sentences of BEGIN: {alarms:.1%}")
         figures["false_alarms"] = round(alarms, 4)
         figures["bars"][f"false alarms at most {FALSE_ALARM_BAR:.0%}"] = alarms <= FALSE_ALARM_BAR
-        ours, tokens = figures["auroc"]["support"], figures["auroc"]["token share"]
+        ours, tokens = figures["auroc"][begin.OURS], figures["auroc"][begin.BASELINE]
         figures["bars"]["AUROC on BEGIN above the token share's"] = ours > tokens
     else:
         print("skipped BEGIN: the data is not at ../shared/data/begin")
@@ -61,35 +58,13 @@ def run() -> dict[str, Any]:
     return figures
 
 
-def _begin() -> list[tuple[str, str, bool]]:
-    rows = []
-    for path in sorted(DATA.glob("*.tsv")):
-        with path.open(encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                rows.append((row["response"], row["knowledge"], row["begin_label"].strip() == "Fully attributable"))
-    return rows
-
-
-def _separation(rows: Sequence[tuple[str, str, bool]]) -> dict[str, Any]:
-    labels = [ok for _, _, ok in rows]
-    ours = [support(said, passage) for said, passage, _ in rows]
-    tokens = [_token_share(said, passage) for said, passage, _ in rows]
-    auroc = {
-        "support": round(float(roc_auc_score(labels, [s.score for s in ours])), 4),
-        "token share": round(float(roc_auc_score(labels, tokens)), 4),
-    }
-    balanced = {
-        "support": round(float(balanced_accuracy_score(labels, [s.holds for s in ours])), 4),
-        "token share": round(float(balanced_accuracy_score(labels, [t >= TOKEN_CUT for t in tokens])), 4),
-    }
+def _separation(rows: Sequence[Labelled]) -> dict[str, Any]:
+    found = {name: {one.name: one.value for one in figures} for name, figures in begin.evaluate(rows).items()}
+    auroc = {name: by["AUROC"] for name, by in found.items()}
+    balanced = {name: round((by["let through"] + by["turned down"]) / 2, 4) for name, by in found.items()}
     for name in auroc:
         print(f"BEGIN, {len(rows)} responses: {name:<12} AUROC {auroc[name]:.3f}, balanced {balanced[name]:.3f}")
     return {"auroc": auroc, "balanced_accuracy": balanced}
-
-
-def _token_share(said: str, passage: str) -> float:
-    words, there = re.findall(r"\w+", said.lower()), set(re.findall(r"\w+", passage.lower()))
-    return sum(word in there for word in words) / max(1, len(words))
 
 
 def _corpus() -> list[Pair]:

@@ -36,6 +36,10 @@ _FIELD = re.compile(
     re.I,
 )
 
+# Who was asked and cannot say has answered, in however many words.
+_CANNOT_SAY = re.compile(
+    r"\b(?:(?:don['’]?t|do not|wouldn['’]?t) (?:really |even )?know|no idea|not sure|can['’]?t say)\b", re.I
+)
 _FOR_SOMEBODY = re.compile(r"\b(?:we|us|our|my|for an?)\b", re.I)
 _ASKS_FOR_ADVICE = re.compile(r"\bwhat (?:do|would|can) you (?:recommend|advise|suggest)\b", re.I)
 # Also who asks for leave: "Can I use ChatGPT's output?" tells of no project.
@@ -145,6 +149,14 @@ def _latest(before: list[Fact], now: list[Fact]) -> list[Fact]:
 def asked_slot(said: str, book: SignalBook) -> Slot | None:
     """The slot that the consultant's last turn asked for; the turn ends in the question, word for word."""
     return next((slot for slot in book.slots.values() if said.rstrip().endswith(slot.ask)), None)
+
+
+def is_reply(queries: Queries, asked: Slot | None, book: SignalBook) -> bool:
+    """Whether a message answers what was asked the turn before, though it says little or nothing by itself."""
+    if quick_reply(queries.message, asked, book):
+        return True
+    short = queries.kind == "question" or _CANNOT_SAY.search(queries.message) is not None
+    return asked is not None and short and "?" not in queries.message
 
 
 def quick_reply(message: str, asked: Slot | None, book: SignalBook) -> list[Fact]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bot.brief import asked_slot, edited, kind_of, quick_reply, read_brief
+from bot.brief import asked_slot, edited, is_reply, kind_of, read_brief
 from bot.grounding import Grounder
 from bot.queries import read_queries, readable
 from bot.question import ask
@@ -148,10 +148,7 @@ class Consultant:
 
     def _read(self, question: str, history: Sequence[Message]) -> Queries:
         queries = read_queries(question, history)
-        asked = self._asked(history)
-        if quick_reply(queries.message, asked, self.book) or (
-            asked and queries.kind == "question" and "?" not in question
-        ):
+        if is_reply(queries, self._asked(history), self.book):
             # "No" is small talk and "about 300" says nothing, unless it answers what was asked.
             return replace(queries, kind="reply")
         return queries

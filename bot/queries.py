@@ -30,7 +30,7 @@ _SMALL_TALK = re.compile(
     r"thx|cheers|"
     r"okay|ok|great|perfect|goodbye|bye|nice|cool|got it|yes|no|sure|please|never mind|a lot|so much|very much|all|"
     r"for (?:the|your) (?:help|answer|advice)|(?:that|this|it) (?:is|was)|that's|(?:is|was)|"
-    r"helpful|very)\b\W*+){1,8}",
+    r"helpful|very|clear|useful|excellent|brilliant|understood|makes sense)\b\W*+){1,8}",
     re.I,
 )
 _SMALL_TALK_CHARACTERS = 60

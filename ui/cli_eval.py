@@ -15,7 +15,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command("eval")
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, type=_FILE)
 @click.option("--suite", "suites", multiple=True, help="One of our own suites by its name, or all.")
 @click.option("--tag", "tags", multiple=True, help="Only cases with this tag; may be given several times.")
 @click.option("--filter", "pattern", help="Only cases whose id fits, such as 'shop-*'.")
@@ -29,23 +29,23 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Ask so many at a time.")
 @click.option("--cache/--no-cache", default=True, help="Whether answers that are known are used again.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was interrupted, and say how much was done.")
-@click.option(
-    "--rescore", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Score saved results anew."
-)
-@click.option(
-    "--baseline", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Results to compare with."
-)
+@click.option("--rescore", type=_FILE, help="Score saved results anew.")
+@click.option("--baseline", type=_FILE, help="Results to compare with.")
 @click.option("--fail-under", "gates", multiple=True, metavar="FIGURE=X", help="Pass or fail by this figure alone.")
 @click.option("--judge", help="A model that judges the answers by a rubric.")
 @click.option("--rubric", help="What the judge looks for.")
 @click.option(
-    "--beir", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Rank a folder in BEIR's format."
+    "--bench",
+    type=(click.Choice(["begin", "beir", "chunking", "clapnq"]), _FOLDER),
+    metavar="NAME DIR",
+    help="A benchmark of others from its folder: begin, beir, chunking or clapnq.",
 )
-@click.option("--k", type=click.IntRange(1, 1000), default=10, help="With --beir: how many ranks count.")
+@click.option("--beir", type=_FOLDER, help="The same as --bench beir DIR.")
+@click.option("--k", type=click.IntRange(1, 1000), default=10, help="With beir and chunking: how many ranks count.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the report.")
 @click.option("--formats", default="json,html", help="With --out: json, junit, html, csv, md.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@click.option("--record", is_flag=True, help="Keep how often each section was cited, for the library.")
+@click.option("--record", is_flag=True, help="Keep scores and citations, for the page to show.")
 @options
 @known_errors
 def evaluate(**asked: Any) -> None:
@@ -53,11 +53,14 @@ def evaluate(**asked: Any) -> None:
 
     Exits 100 when not all are, or a --fail-under is missed; 1 when a case could not be asked.
     """
+    settings = settings_of({name: asked.pop(name) for name in ("home", "embeddings", "model", "retriever")})
+    bench, beir, k = asked.pop("bench"), asked.pop("beir"), asked.pop("k")
+    if bench or beir:
+        from ui import benchmarking
+
+        name, folder = bench or ("beir", beir)
+        benchmarking.bench(name, folder, settings, k=k, as_json=asked["as_json"])
+        return
     from ui import evaluating
 
-    settings = settings_of({name: asked.pop(name) for name in ("home", "embeddings", "model", "retriever")})
-    beir, k = asked.pop("beir"), asked.pop("k")
-    if beir:
-        evaluating.rank(beir, settings, k=k, as_json=asked["as_json"])
-        return
     sys.exit(evaluating.evaluate(evaluating.Wanted(**asked), settings))

@@ -15,11 +15,12 @@ import click
 
 from bot import assemble
 from bot.errors import BadSetting
-from bot.evaluation import beir, report, saved
+from bot.evaluation import report, saved
 from bot.evaluation.case_files import read_cases
 from bot.evaluation.cases import BadCases, Case
 from bot.evaluation.figures import Saved, figures
 from bot.evaluation.judge import RUBRIC, Judge
+from bot.evaluation.recorded import read_scores, record
 from bot.evaluation.run import Cache, Result, made_by, rescored, run
 from bot.models import chat_model, parse
 from bot.settings import Settings
@@ -68,7 +69,10 @@ def evaluate(wanted: Wanted, settings: Settings) -> int:
         kept = {case.id for case in _chosen([case for case, _ in rows], wanted)}
         results = [rescored(case, row.reply, embed, error=row.error) for case, row in rows if case.id in kept]
         return _report(wanted, results, {"rescored": wanted.rescore.name}, baseline, formats, gates, wanted.out)
-    cases = _chosen(read_cases([*wanted.files, *_suites(wanted.suites)]), wanted)
+    if wanted.record:
+        # Scores that cannot be read would stop the run at its end.
+        read_scores(settings.home)
+    cases = _chosen(read_cases(_files(wanted)), wanted)
     if not cases:
         raise BadCases("No case is left to ask. Name FILES or a --suite, and look at --tag, --filter and --limit.")
     code = 0
@@ -101,16 +105,23 @@ def _run(wanted: Wanted, cases: Sequence[Case], settings: Settings) -> tuple[lis
         judge = Judge(model, wanted.rubric or RUBRIC, timeout=settings.model_timeout)
         results = [judge(result) for result in results]
     if wanted.record:
-        sections = [quote.place.section for r in results if r.reply for quote in r.reply.quotes]
-        write_cited(settings.home, sections, questions=len(results))
+        _record(results, settings.home, [path.name for path in _files(wanted)])
     config = {
-        "cases": ", ".join(path.name for path in [*wanted.files, *_suites(wanted.suites)]),
+        "cases": ", ".join(path.name for path in _files(wanted)),
         "model": settings.model,
         "prompt": settings.prompt,
         "retriever": settings.retriever,
         "answers made by": digest[:12],
     }
     return results, config
+
+
+def _record(results: Sequence[Result], home: Path, files: Sequence[str]) -> None:
+    """Keep what the page shows of a run: how often each section was cited, and each prompt version's scores."""
+    sections = [quote.place.section for r in results if r.reply for quote in r.reply.quotes]
+    write_cited(home, sections, questions=len(results))
+    for one in record(home, results, files=files):
+        click.echo(f"Recorded {one.cases} cases for {one.prompt} {one.version} by {one.model}.", err=True)
 
 
 def _report(
@@ -153,6 +164,10 @@ def _chosen(cases: Iterable[Case], wanted: Wanted) -> list[Case]:
     return kept[: wanted.limit]
 
 
+def _files(wanted: Wanted) -> list[Path]:
+    return [*wanted.files, *_suites(wanted.suites)]
+
+
 def _suites(names: Sequence[str]) -> list[Path]:
     known = {path.stem: path for path in sorted(SUITES.glob("*.yaml"))}
     if names and not known:
@@ -193,17 +208,3 @@ def _progress(results: Iterator[Result], *, total: int) -> Iterator[Result]:
             told = done * 10 // total
             click.echo(f"Asked {done} of {total}", err=True)
         yield result
-
-
-def rank(folder: Path, settings: Settings, *, k: int, as_json: bool) -> None:
-    """Print how well each way of finding ranks a folder in BEIR's format; raises BadBeir."""
-    found = beir.evaluate(folder, assemble.embedder(settings), k=k)
-    if as_json:
-        click.echo(
-            json.dumps({method: {m.name: m.value for m in means} for method, means in found.items()}, indent=1)
-        )
-        return
-    for method, means in found.items():
-        click.echo(f"\n{method}")
-        for figure in means:
-            click.echo(f"  {figure}")

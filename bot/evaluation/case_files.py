@@ -6,81 +6,128 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from bot.evaluation import promptfoo
 from bot.evaluation.cases import KEYS, BadCases, Case, case_of
 
+# A row with the words that say where it stands in its file.
+Placed = tuple[str, Any]
+NOTHING = "holds no list of cases. Write each as an entry with id, ask and expect."
+
 
 def read_cases(paths: Iterable[Path]) -> list[Case]:
     """All cases of the files in their order; raises BadCases, also when two have the same id."""
     cases: list[Case] = []
-    seen: dict[str, Path] = {}
+    seen: dict[str, str] = {}
     for path in paths:
-        loaded = _load(path)
-        found = (
-            promptfoo.cases_of(loaded, path)
-            if promptfoo.is_config(loaded)
-            else [
-                case_of(row, f"{path}, {_place(path, number)}") for number, row in enumerate(_listed(loaded, path), 1)
-            ]
-        )
-        for case in found:
+        for place, case in _cases(path):
             if case.id in seen:
                 raise BadCases(
-                    f"{path}: the id {case.id!r} stands in {seen[case.id]} too. Give each case its own id."
+                    f"{place}: the id {case.id!r} stands in {seen[case.id]} too. Give each case its own id."
                 )
-            seen[case.id] = path
+            seen[case.id] = place
             cases.append(case)
     return cases
 
 
-def _load(path: Path) -> Any:
+def _cases(path: Path) -> Iterator[tuple[str, Case]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        if path.suffix == ".csv":
-            return _csv_rows(text, path)
-        if path.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 -- a safe loader that is quick
+        config, rows = _rows(text, path)
     except (OSError, ValueError, yaml.YAMLError, csv.Error, RecursionError) as error:
-        raise BadCases(f"{path} cannot be read as cases ({error}). Mend the file, or leave it out.") from error
+        # The errors of YAML run over several lines.
+        why = " ".join(str(error).split())
+        raise BadCases(f"{path} cannot be read as cases ({why}). Mend the file, or leave it out.") from error
+    if config is not None:
+        for number, case in enumerate(promptfoo.cases_of(config, path), 1):
+            yield f"{path}, test {number}", case
+    elif not rows:
+        raise BadCases(f"{path} {NOTHING}")
+    for place, row in rows:
+        yield f"{path}, {place}", case_of(row, f"{path}, {place}")
 
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _rows(text: str, path: Path) -> tuple[dict[str, Any] | None, list[Placed]]:
+    """A configuration of promptfoo, or the rows of our own format."""
+    if path.suffix == ".csv":
+        return None, list(_csv_rows(text, path))
+    if path.suffix == ".jsonl":
+        return None, list(_json_lines(text, path))
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    loaded = loader.construct_document(node) if node else None
+    if promptfoo.is_config(loaded):
+        return loaded, []
+    if not isinstance(loaded, list) or node is None:
+        raise BadCases(f"{path} {NOTHING}")
+    lines = [entry.start_mark.line + 1 for entry in node.value]
+    return None, [
+        (f"case {n} (line {line})", row) for n, (line, row) in enumerate(zip(lines, loaded, strict=True), 1)
+    ]
 
 
-def _listed(loaded: Any, path: Path) -> list[Any]:
-    if not isinstance(loaded, list) or not loaded:
-        raise BadCases(f"{path} holds no list of cases. Write each as an entry with id, ask and expect.")
-    return loaded
+if TYPE_CHECKING:
+    _Safe = yaml.SafeLoader
+else:
+    _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _place(path: Path, number: int) -> str:
-    # A CSV has its names in the first line.
-    return f"line {number + 1}" if path.suffix == ".csv" else f"case {number}"
+class _Loader(_Safe):
+    """A safe loader, and a quick one where there is one, that does not let a second key win over the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ValueError(f"line {key.start_mark.line + 1}: the key {key.value!r} stands there twice")
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
-def _csv_rows(text: str, path: Path) -> list[dict[str, Any]]:
+def _json_lines(text: str, path: Path) -> Iterator[Placed]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except ValueError as error:
+                raise BadCases(f"{path}, line {number} is no JSON ({error}). Mend it.") from error
+
+
+def _csv_rows(text: str, path: Path) -> Iterator[Placed]:
     """A row a case: the columns id, ask, tags (separated by commas), and a column for each expectation."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    rows = []
-    for number, row in enumerate(reader, 2):
+    names = [name.strip() for name in reader.fieldnames or []]
+    if names and not {"id", "ask"} <= set(names):
+        raise BadCases(f"{path}, line 1 names no columns id and ask. Write id,ask,… with commas between them.")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise BadCases(f"{path}, line 1 names the column {twice[0]!r} twice. Leave one of them out.")
+    before = 1
+    for row in reader:
+        # A quoted field may run over lines: a row is named by its first.
+        place, before = f"line {before + 1}", reader.line_num
         if None in row or None in row.values():
-            raise BadCases(f"{path}, line {number} has other columns than the first line. Mend it.")
-        filled = {name.strip(): value for name, value in row.items() if value.strip()}
-        expect = {k: _csv_value(v) for k, v in filled.items() if k not in KEYS}
-        own: dict[str, Any] = {k: v for k, v in filled.items() if k in KEYS}
-        if "tags" in own:
-            own["tags"] = [tag.strip() for tag in own["tags"].split(",")]
-        if "history" in own:
+            raise BadCases(f"{path}, {place} has other columns than the first line. Mend it.")
+        yield (
+            place,
+            _csv_case({name.strip(): value for name, value in row.items() if value.strip()}, f"{path}, {place}"),
+        )
+
+
+def _csv_case(filled: dict[str, str], place: str) -> dict[str, Any]:
+    own: dict[str, Any] = {k: v for k, v in filled.items() if k in KEYS}
+    if "tags" in own:
+        own["tags"] = [tag.strip() for tag in own["tags"].split(",")]
+    if "history" in own:
+        try:
             own["history"] = json.loads(own["history"])
-        rows.append({**own, "expect": expect})
-    return rows
+        except ValueError as error:
+            raise BadCases(f"{place}: history is no JSON ({error}). Write a list of turns.") from error
+    return {**own, "expect": {k: _csv_value(v) for k, v in filled.items() if k not in KEYS}}
 
 
 def _csv_value(text: str) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from bot.errors import ConsultantError
-from bot.types import Message
+from bot.types import Approach, Message
 
 # Each expectation with the type of its value; "not_" before the name turns it round.
 EXPECTATIONS: dict[str, tuple[type, ...]] = {
@@ -30,6 +30,8 @@ EXPECTATIONS: dict[str, tuple[type, ...]] = {
     "max_seconds": (int, float),
     "max_words": (int,),
 }
+# What an answer may advise; "none" when it is no advice.
+APPROACHES = (*get_args(Approach), "none")
 KEYS = {"id", "ask", "history", "expect", "tags", "pair", "why"}
 
 
@@ -74,7 +76,7 @@ def case_of(row: Any, place: str) -> Case:
     if not isinstance(expect, dict):
         raise BadCases(f"{place}: expect must be a mapping.")
     for key, value in expect.items():
-        _check_expectation(str(key), value, place)
+        check_expectation(str(key), value, place)
     if not isinstance(row.get("tags", []), list):
         raise BadCases(f"{place}: tags must be a list.")
     return Case(
@@ -87,22 +89,41 @@ def case_of(row: Any, place: str) -> Case:
     )
 
 
-def _check_expectation(key: str, value: Any, place: str) -> None:
-    types = EXPECTATIONS.get(key.removeprefix("not_"))
+def check_expectation(key: str, value: Any, place: str) -> None:
+    """Raise BadCases when nothing can check it, or its value is of another kind than it should be."""
+    base = key.removeprefix("not_")
+    types = EXPECTATIONS.get(base)
     if types is None:
         raise BadCases(
             f"{place}: nothing can check {key!r}. Known are {', '.join(EXPECTATIONS)}, each also with not_."
         )
-    held: Any = value
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise BadCases(f"{place}: {key} must be {' or '.join(t.__name__ for t in types)}, not {value!r}.")
-    if key.endswith("regex"):
-        try:
-            re.compile(held)
-        except re.error as error:
-            raise BadCases(f"{place}: {key} is no regular expression ({error}).") from error
-    if key.endswith("excerpts") and not all(isinstance(s, dict) and {"doc", "start", "end"} <= set(s) for s in held):
-        raise BadCases(f"{place}: each of {key} has a doc, a start and an end.")
+    held: Any = value
+    if base == "regex":
+        _check_pattern(held, f"{place}: {key}")
+    if base == "excerpts":
+        if not all(isinstance(span, dict) and {"doc", "start", "end"} <= set(span) for span in held):
+            raise BadCases(f"{place}: each of {key} has a doc, a start and an end.")
+    elif isinstance(value, list):
+        _check_list(base, value, f"{place}: {key}")
+    elif base == "approach":
+        _check_list(base, [value], f"{place}: {key}")
+
+
+def _check_pattern(value: str, place: str) -> None:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise BadCases(f"{place} is no regular expression ({error}).") from error
+
+
+def _check_list(base: str, values: list[Any], place: str) -> None:
+    if bad := [value for value in values if not isinstance(value, str | int | float)]:
+        raise BadCases(f"{place} must hold texts, not {bad[0]!r}.")
+    known = APPROACHES if base in ("approach", "parts") else values
+    if unknown := [value for value in values if value not in known]:
+        raise BadCases(f"{place}: there is no approach {unknown[0]!r}. Choose from: {', '.join(APPROACHES)}.")
 
 
 def _history(turns: Any, place: str) -> tuple[Message, ...]:
@@ -110,7 +131,11 @@ def _history(turns: Any, place: str) -> tuple[Message, ...]:
         raise BadCases(f"{place}: history must be a list of turns.")
     messages = []
     for turn in turns:
-        if not isinstance(turn, dict) or turn.get("role") not in ("user", "assistant") or "content" not in turn:
-            raise BadCases(f"{place}: each turn of history has a role (user or assistant) and a content.")
-        messages.append(Message(turn["role"], str(turn["content"])))
+        if (
+            not isinstance(turn, dict)
+            or turn.get("role") not in ("user", "assistant")
+            or not isinstance(turn.get("content"), str)
+        ):
+            raise BadCases(f"{place}: each turn of history has a role (user or assistant) and a content, a text.")
+        messages.append(Message(turn["role"], turn["content"]))
     return tuple(messages)

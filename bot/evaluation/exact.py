@@ -44,7 +44,7 @@ class ExactRanking:
         best = np.full(len(self.pieces), -1, dtype=np.float32)
         np.maximum.at(best, self._owner, near)
         if self._nearest is not None:
-            best = np.maximum(best, np.sort(near)[-self._nearest])
+            best = np.maximum(best, np.sort(near)[-min(self._nearest, len(near))])
         parts = (best, self._lexical.scores(query), self._centres @ vector)
         return {name: weighted(list(zip(weights, parts, strict=True))) for name, weights in methods.items()}
 

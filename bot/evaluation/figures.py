@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from bot.evaluation.cases import Case
 from bot.evaluation.reply import Reply
 from bot.evaluation.run import Result
 from bot.evaluation.statistics import Change, Mean, Rate, mean, mean_change, passed_change
@@ -27,30 +28,44 @@ class Saved:
 
 
 def rates(results: Sequence[Result]) -> list[Rate]:
-    """How often each check passed, then the pairs, then quotes and supported sentences."""
+    """How often each check passed, precision and recall of refusing and asking, the pairs, quotes and supported
+    sentences, and how much of a language model's text was kept."""
     checks: dict[str, list[bool]] = defaultdict(list)
     for result in results:
         for score in result.scores:
-            checks[_kind(score.check, score.expected)].append(score.passed)
+            checks[score.check].append(score.passed)
     found = [Rate("cases passed", sum(r.passed for r in results), len(results))]
     found += [Rate(name, sum(passed), len(passed)) for name, passed in checks.items()]
+    found += told_apart(results)
     found += [rate for rate in _pairs(results) if rate.of]
     found += [rate for rate in _repeats(results) if rate.of]
     replies = [r.reply for r in results if r.reply]
     quotes = [quote.verbatim for reply in replies for quote in reply.quotes]
     found.append(Rate("quotes verbatim", sum(quotes), len(quotes)))
     found.append(Rate("sentences supported", sum(r.supported for r in replies), sum(r.sentences for r in replies)))
-    return found
+    kept = [reply.prompt == reply.model_prompt for reply in replies if reply.model_prompt]
+    return [*found, Rate("model's text kept", sum(kept), len(kept))] if kept else found
 
 
-def refusal(results: Sequence[Result]) -> list[Rate]:
-    """Of the refusals, how many were right (precision), and of what should be refused, how much was (recall)."""
-    told = [(r.reply.refuses, r.case.expect["refuses"]) for r in results if r.reply and "refuses" in r.case.expect]
-    if not any(expected for _, expected in told):
-        return []
-    refused = [expected for did, expected in told if did]
-    needed = [did for did, expected in told if expected]
-    return [Rate("refusal precision", sum(refused), len(refused)), Rate("refusal recall", sum(needed), len(needed))]
+def told_apart(results: Sequence[Result]) -> Iterator[Rate]:
+    """Precision and recall of refusing and of asking, over the cases that say whether it should: of those that were
+    refused, how many rightly; of those that should be, how many were. Nothing where no case should be."""
+    replies = [(r.reply, r.case) for r in results if r.reply]
+    refused = [(reply.refuses, _should(case, "refuses")) for reply, case in replies]
+    asked = [(reply.asks, _should(case, "asks")) for reply, case in replies]
+    for name, told in (("refusal", refused), ("asking", asked)):
+        if any(should for _, should in told):
+            right = [should for did, should in told if did and should is not None]
+            caught = [did for did, should in told if should]
+            yield Rate(f"{name} precision", sum(right), len(right))
+            yield Rate(f"{name} recall", sum(caught), len(caught))
+
+
+def _should(case: Case, check: str) -> bool | None:
+    """Whether it should by the case, which may say so by the check or by its opposite; None where it does not say."""
+    if check in case.expect:
+        return bool(case.expect[check])
+    return not case.expect[f"not_{check}"] if f"not_{check}" in case.expect else None
 
 
 def means(results: Sequence[Result]) -> list[Mean]:
@@ -62,13 +77,6 @@ def means(results: Sequence[Result]) -> list[Mean]:
     return [
         mean(name, found) for name, found in values.items() if name not in ("quotes verbatim", "sentences supported")
     ]
-
-
-def _kind(check: str, expected: str) -> str:
-    """Asking when it should and not asking when it should not are two abilities."""
-    return {("asks", "True"): "asks when needed", ("asks", "False"): "asks only when needed"}.get(
-        (check, expected), check
-    )
 
 
 def _pairs(results: Sequence[Result]) -> Iterator[Rate]:
@@ -156,5 +164,5 @@ def _both(results: Sequence[Result], baseline: Sequence[Saved]) -> Iterator[tupl
 
 def figures(results: Sequence[Result]) -> dict[str, float]:
     """Every figure that a gate may name."""
-    found: list[Rate | Mean] = [*rates(results), *refusal(results), *means(results)]
+    found: list[Rate | Mean] = [*rates(results), *means(results)]
     return {figure.name: figure.value for figure in found}

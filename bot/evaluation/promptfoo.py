@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bot.evaluation.cases import BadCases, Case
+from bot.evaluation.cases import BadCases, Case, check_expectation
 
 # The variables that hold the question, where there are several and no prompt says.
 _NAMES = ("question", "query", "input", "message", "ask", "prompt", "topic", "text")
@@ -51,8 +51,8 @@ def cases_of(config: Mapping[str, Any], path: Path) -> list[Case]:
 def _case(test: Any, default: Any, prompts: list[str], place: str, number: int) -> Case:
     if not isinstance(test, dict) or not isinstance(default, dict):
         raise BadCases(f"{place} is no mapping. Write vars and assert.")
-    variables = {**(default.get("vars") or {}), **(test.get("vars") or {})}
-    asserted = [*(default.get("assert") or []), *(test.get("assert") or [])]
+    variables = {**_part(default, "vars", dict, place), **_part(test, "vars", dict, place)}
+    asserted = [*_part(default, "assert", list, place), *_part(test, "assert", list, place)]
     expect: dict[str, Any] = {}
     weights: dict[str, float] = {}
     skipped: list[str] = []
@@ -72,17 +72,33 @@ def _case(test: Any, default: Any, prompts: list[str], place: str, number: int) 
                 skipped.append(f"{assertion['type']} (a second one)")
                 continue
             expect[name] = [*expect[name], *value] if both else value
-            weights[name] = float(assertion.get("weight", 1))
+            check_expectation(name, expect[name], place)
+            weights[name] = _number(assertion.get("weight", 1), f"{place}: the weight of {assertion['type']}")
     return Case(
         id=str(test.get("description") or f"test {number}"),
         ask=_asked(variables, prompts, place),
         expect=expect,
-        tags=tuple(str(tag) for tag in (test.get("metadata") or {}).values()),
+        tags=tuple(str(tag) for tag in _part(test, "metadata", dict, place).values()),
         weights=weights,
-        threshold=float(test["threshold"]) if "threshold" in test else None,
+        threshold=_number(test["threshold"], f"{place}: the threshold") if "threshold" in test else None,
         skipped=tuple(skipped),
         rubric=rubric,
     )
+
+
+def _part(test: Mapping[str, Any], name: str, kind: type, place: str) -> Any:
+    """A part of a test that may be left out."""
+    found = test.get(name) or kind()
+    if not isinstance(found, kind):
+        raise BadCases(f"{place}: {name} must be a {'list' if kind is list else 'mapping'}, not {found!r}.")
+    return found
+
+
+def _number(value: Any, place: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise BadCases(f"{place} must be a number, not {value!r}.") from error
 
 
 def _expectation(assertion: Mapping[str, Any], place: str) -> tuple[str | None, Any]:
@@ -96,7 +112,7 @@ def _expectation(assertion: Mapping[str, Any], place: str) -> tuple[str | None, 
     if value is None:
         raise BadCases(f"{place}: the assert {kind} has no {'threshold' if kind == 'latency' else 'value'}.")
     if kind == "latency":
-        value = float(value) / 1000
+        value = _number(value, f"{place}: the threshold of latency") / 1000
     elif kind in _LISTS and isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     elif name in ("contains", "contains_exactly") and not isinstance(value, list):

@@ -31,7 +31,10 @@ class Quoted:
 @dataclass(frozen=True)
 class Reply:
     """One answer. `approach` is "none" when it is no advice, `confidence` then None; `found` are the passages that
-    were retrieved, best first; `seconds` and what a model took differ from run to run, the rest does not."""
+    were retrieved, best first; `seconds` and what a model took differ from run to run, the rest does not.
+
+    `prompt` and `model` wrote what is shown; `model_prompt` and `model_asked` are those of the language model, also
+    where its text was not kept; empty without one."""
 
     text: str
     status: str
@@ -48,6 +51,8 @@ class Reply:
     prompt: str
     seconds: float
     tokens_out: int | None = None
+    model_prompt: str = ""
+    model_asked: str = ""
 
     @property
     def asks(self) -> bool:
@@ -67,7 +72,7 @@ class Reply:
 
 def reply_of(answer: Answer, seconds: float) -> Reply:
     """What an answer showed."""
-    verdict = answer.verdict
+    verdict, writing = answer.verdict, answer.writing
     return Reply(
         text="\n".join(statement.text for statement in answer.statements),
         status=answer.status,
@@ -86,7 +91,9 @@ def reply_of(answer: Answer, seconds: float) -> Reply:
         model=answer.model,
         prompt=f"{answer.prompt.id} {answer.prompt.version}",
         seconds=seconds,
-        tokens_out=answer.writing.tokens_out if answer.writing else None,
+        tokens_out=writing.tokens_out if writing else None,
+        model_prompt=f"{writing.prompt.id} {writing.prompt.version}" if writing else "",
+        model_asked=writing.model if writing else "",
     )
 
 

@@ -18,11 +18,11 @@ from bot.evaluation.figures import (
     flipped,
     means,
     rates,
-    refusal,
     reliability,
 )
 from bot.evaluation.run import Result
 from bot.evaluation.saved import as_json, text_of
+from bot.evaluation.scores import Score
 
 FILES = {
     "json": "results.json",
@@ -37,7 +37,7 @@ FORMATS = tuple(FILES)
 def as_text(results: Sequence[Result], baseline: Sequence[Saved] | None = None) -> str:
     """The report for a terminal."""
     lines = list(failures(results))
-    lines += ["", *(str(rate) for rate in [*rates(results), *refusal(results)])]
+    lines += ["", *map(str, rates(results))]
     lines += [str(found) for found in means(results)]
     if table := reliability(results):
         lines += ["", f"{'confidence':<14} {'cases':>5} {'mean':>6} {'right':>6}"]
@@ -105,7 +105,7 @@ def as_markdown(results: Sequence[Result], baseline: Sequence[Saved] | None = No
     """A comment for a pull request."""
     passed = sum(r.passed for r in results)
     lines = [f"**{passed} of {len(results)} cases passed.**", "", "| | | 95 % |", "|---|---|---|"]
-    for rate in [*rates(results), *refusal(results)]:
+    for rate in rates(results):
         low, high = rate.interval
         lines.append(f"| {rate.name} | {rate.passed} of {rate.of} | {low:.0%} to {high:.0%} |")
     if baseline is not None:
@@ -144,12 +144,13 @@ def as_html(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.filters |= {"number": _number, "in_words": _in_words}
     times = sorted(r.reply.seconds for r in results if r.reply)
     return environment.get_template("report.html.j2").render(
         results=results,
         config=dict(config or {}),
         passed=sum(r.passed for r in results),
-        rates=[*rates(results), *refusal(results)],
+        rates=rates(results),
         means=means(results),
         tags=by_tag(results),
         reliability=reliability(results),
@@ -162,15 +163,44 @@ def as_html(
     )
 
 
+def _in_words(score: Score) -> str:
+    """What a check that did not pass means, for who does not know its name."""
+    known = {
+        ("refuses", "True"): "should say that the sources do not answer, and answered",
+        ("refuses", "False"): "should answer, and said that the sources do not",
+        ("asks", "True"): "should ask back, and did not",
+        ("asks", "False"): "should not ask back, and did",
+    }
+    check = score.check.removeprefix("not_").replace("_", " ")
+    if score.check.startswith("not_"):
+        return f"“{check}: {score.expected}” should not hold, and does ({score.found})"
+    return known.get((score.check, score.expected), f"{check} should be {score.expected}, was {score.found}")
+
+
+def _number(value: float) -> str:
+    """Shares with three places, larger measures with one.
+
+    >>> _number(0.7654), _number(108.466)
+    ('0.765', '108.5')
+    """
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
 def _histogram(times: Sequence[float], *, bins: int = 12) -> list[tuple[str, int, float]]:
-    """(seconds up to, cases, share of the highest bar) of each bin."""
+    """(seconds, cases, share of the highest bar) of each bin; the last holds the slowest twentieth, or one answer
+    that waited would leave a single bar."""
     if not times:
         return []
-    width = max(times[-1] / bins, 1e-9)
+    usual = times[int(len(times) * 0.95) - 1] if len(times) >= 20 else times[-1]
+    width = max(usual / (bins - 1), 1e-9)
     counts = [0] * bins
     for seconds in times:
         counts[min(bins - 1, int(seconds / width))] += 1
-    return [(f"{width * (n + 1):.2f}", count, count / max(counts)) for n, count in enumerate(counts)]
+    names = [f"up to {width * n:.2f} s" for n in range(1, bins)]
+    return [
+        (name, count, count / max(counts))
+        for name, count in zip([*names, f"more than {usual:.2f} s"], counts, strict=True)
+    ]
 
 
 def write(

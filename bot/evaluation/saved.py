@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.errors import ConsultantError
 from bot.evaluation.cases import Case, case_of
-from bot.evaluation.figures import Saved, by_tag, changes, flipped, means, rates, refusal, reliability
+from bot.evaluation.figures import Saved, by_tag, changes, flipped, means, rates, reliability
 from bot.evaluation.reply import Reply, from_json, to_json
 from bot.evaluation.run import Result
 
@@ -32,7 +32,7 @@ def as_json(
         "of": len(results),
         "rates": [
             {"name": r.name, "passed": r.passed, "of": r.of, "value": round(r.value, 4), "interval": r.interval}
-            for r in [*rates(results), *refusal(results)]
+            for r in rates(results)
         ],
         "means": [asdict(found) for found in means(results)],
         "tags": [{"name": r.name, "passed": r.passed, "of": r.of} for r in by_tag(results)],

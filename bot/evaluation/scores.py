@@ -129,7 +129,7 @@ def _score(name: str, value: Any, reply: Reply, embed: Embed | None, weight: flo
         found, passed = _answer(value, reply, embed)
     else:
         found, passed = CHECKS[base](value, reply)
-    return Score(name, passed != name.startswith("not_"), str(value), found, weight)
+    return Score(name, passed != name.startswith("not_"), _told(value), found, weight)
 
 
 def _approach(value: Any, reply: Reply) -> tuple[str, bool]:
@@ -229,6 +229,10 @@ CHECKS: dict[str, Callable[[Any, Reply], tuple[str, bool]]] = {
     "max_seconds": _seconds,
     "max_words": _words,
 }
+
+
+def _told(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _many(value: Any) -> list[str]:

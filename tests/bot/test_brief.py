@@ -88,6 +88,14 @@ def test_a_quick_reply_is_no_message_off_the_subject(consultant: Consultant) -> 
     assert consultant.ask(slot.options[0][0], history).kind == "project"
 
 
+def test_who_cannot_say_has_replied_all_the_same(consultant: Consultant) -> None:
+    slot = consultant.book.slots["task"]
+    history = [Message("user", "Need AI for our law firm."), Message("assistant", f"Advice.\n\n{slot.ask}")]
+    answer = consultant.ask("I honestly don't know, that's why I am asking you", history)
+    assert (answer.kind, answer.status != "refused", answer.question is not None) == ("project", True, True)
+    assert consultant.ask("My cat is ill and I have no money. What do you advise?", history).kind == "off-topic"
+
+
 def test_what_was_said_is_not_overruled_by_what_is_only_inferred(consultant: Consultant) -> None:
     history = [Message("user", "We sort tickets and have 40k labelled tickets."), Message("assistant", "…")]
     brief = consultant.ask("The tickets come from three offices.", history).brief

@@ -58,6 +58,7 @@ def test_a_message_is_a_project_when_it_states_one(message: str, kind: str) -> N
             "OK, thank you.",
             "ok thanks",
             "yes please",
+            "thank you, that was very clear!",
         )
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bot.evaluation.recorded import read_scores
+from knowledge.overview import read_cited
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
 from ui import cli
@@ -54,7 +57,7 @@ def test_cases_that_pass_exit_0_and_those_that_fail_100(home: Path, cases: Path)
     cases.write_text(CASES.replace("[fine-tuning]", "[retrieval]"))
     done = run(home, cases)
     assert done.exit_code == 100
-    assert "labels: approach should be ['retrieval'], was fine-tuning" in done.stdout
+    assert "labels: approach should be retrieval, was fine-tuning" in done.stdout
     assert run(home, cases, "--filter", "l*a", "--tag", "labels").exit_code == 1
     assert run(home, cases, "--filter", "lora").exit_code == 0
     assert run(home, cases, "--limit", 1).exit_code == 100
@@ -95,7 +98,7 @@ def test_saved_answers_are_scored_again_without_asking(home: Path, cases: Path, 
     shutil.rmtree(home / "generations")
     done = run(home, "--rescore", saved)
     assert done.exit_code == 100, done.output
-    assert "labels: approach should be ['retrieval'], was fine-tuning" in done.stdout
+    assert "labels: approach should be retrieval, was fine-tuning" in done.stdout
 
 
 def test_a_run_is_resumed_from_what_is_known(home: Path, cases: Path) -> None:
@@ -104,6 +107,23 @@ def test_a_run_is_resumed_from_what_is_known(home: Path, cases: Path) -> None:
     assert "0 of 3" not in run(home, cases, "--resume", "--jobs", 2, "--repeat", 2).stderr
     refused = run(home, cases, "--resume", "--no-cache")
     assert (refused.exit_code, "Leave out --no-cache" in refused.stderr) == (1, True)
+
+
+def test_a_repeated_run_is_the_same_to_the_byte(home: Path, cases: Path) -> None:
+    def asked(seed: str) -> bytes:
+        # Another seed is another order of every set.
+        command = [sys.executable, "-m", "ui.cli", "eval", "--home", str(home), "--no-cache", "--json", str(cases)]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=300)
+        scores, timing, seconds = done.stdout.partition(b'"timing": ')
+        assert timing
+        assert re.fullmatch(rb'\{\s*"seconds": \[[\s\d.,]*\]\s*\}\s*\}\s*', seconds)
+        return scores
+
+    first = asked("1")
+    assert len(first) > 2000
+    assert asked("2") == first
+    assert not (home / "eval-cache").exists()
 
 
 def test_another_retriever_is_another_run(home: Path, cases: Path) -> None:
@@ -134,6 +154,32 @@ def test_a_judge_adds_its_marks_and_gates_nothing(home: Path, cases: Path, serve
     assert run(home, cases, "--filter", "lora", *judge, "--fail-under", "judge=0.5").exit_code == 100
 
 
+def test_a_run_may_be_gated_by_the_recall_of_refusal(home: Path, cases: Path) -> None:
+    cases.write_text(CASES + "- {id: known, ask: What is LoRA?, expect: {refuses: true}}\n")
+    assert run(home, cases, "--fail-under", "refusal recall=0.5").exit_code == 0
+    done = run(home, cases, "--fail-under", "refusal recall=0.9")
+    assert (done.exit_code, "MISSED refusal recall is 0.5000, below 0.9" in done.stderr) == (100, True)
+
+
+def test_scores_are_recorded_for_each_prompt(home: Path, cases: Path, server: ModelServer) -> None:
+    server.text = first_sentences
+    run(home, cases, "--record")
+    prompts = ["--model", f"{server.url}#fine", "--prompt", "full", "--prompt", "full@delimiters"]
+    done = run(home, cases, "--filter", "labels", *prompts, "--record")
+    found = read_scores(home)
+    assert sorted((one.prompt, one.cases) for one in found) == [("full", 1), ("full@delimiters", 1), ("quoting", 3)]
+    assert done.stderr.count("Recorded 1 cases for full") == 2
+    assert read_cited(home).questions == 1
+
+
+def test_a_run_that_could_not_be_recorded_is_not_begun(home: Path, cases: Path) -> None:
+    (home / "prompt-scores.json").write_text("{")
+    done = run(home, cases, "--record")
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "prompt-scores.json holds no scores" in done.stderr
+    assert (home / "prompt-scores.json").read_text() == "{"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -161,6 +207,16 @@ def test_a_folder_in_beir_s_format_is_ranked(home: Path, tmp_path: Path) -> None
     (tmp_path / "beir" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\td\t1\n")
     done = run(home, "--beir", tmp_path / "beir", "--k", 3, "--json")
     assert json.loads(done.stdout)["fused"]["recall@3"] == 1
+
+
+def test_a_benchmark_of_others_is_run_from_its_folder(home: Path, tmp_path: Path) -> None:
+    rows = ["The tower is high.\tThe tower is high.\tFully attributable", "It is red.\tThe tower is high.\tGeneric"]
+    (tmp_path / "part.tsv").write_text("\n".join(["response\tknowledge\tbegin_label", *rows]))
+    done = run(home, "--bench", "begin", tmp_path)
+    assert (done.exit_code, "token share\n  AUROC " in done.stdout) == (0, True), done.output
+    bad = run(home, "--bench", "clapnq", tmp_path)
+    assert (bad.exit_code, bad.stdout, bad.stderr.count("\n")) == (1, "", 1)
+    assert run(home, "--bench", "squad", tmp_path).exit_code == 2
 
 
 # The plugin of pytest

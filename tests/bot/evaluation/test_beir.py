@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.evaluation.beir import BadBeir, evaluate
+from bot.evaluation.beir import evaluate
+from bot.evaluation.data_files import BadData
 from knowledge.embeddings import SentenceEmbedder
 
 TEXTS = {
@@ -44,10 +45,11 @@ def test_each_way_of_finding_is_measured(folder: Path, embedder: SentenceEmbedde
     ("name", "text", "said"),
     [
         ("corpus.jsonl", None, "cannot be read"),
-        ("corpus.jsonl", '{"_id": "a"}', "a document has no 'text'"),
+        ("corpus.jsonl", '{"_id": "a"}', "line 1 is no object with _id and text"),
         ("queries.jsonl", "{", "line 1 is no JSON"),
-        ("queries.jsonl", '{"text": "x"}', "line 1 is no object with an _id"),
-        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tmuch", "line 2 has no query-id"),
+        ("queries.jsonl", '{"text": "x"}', "line 1 is no object with _id and text"),
+        ("qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tmuch", "the score 'much' is no number"),
+        ("qrels/test.tsv", "query-id\tscore\nq1\t1", "line 2 has no query-id, corpus-id and score"),
         ("qrels/test.tsv", "query-id\tcorpus-id\tscore\n", "No query of"),
     ],
 )
@@ -55,5 +57,5 @@ def test_what_is_not_in_the_format_is_named(
     folder: Path, embedder: SentenceEmbedder, name: str, text: str | None, said: str
 ) -> None:
     (folder / name).unlink() if text is None else (folder / name).write_text(text)
-    with pytest.raises(BadBeir, match=said):
+    with pytest.raises(BadData, match=said):
         evaluate(folder, embedder, k=1)

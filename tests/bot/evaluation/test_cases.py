@@ -33,7 +33,13 @@ def test_every_suite_in_the_repository_is_read() -> None:
         ("- {id: a, ask: b, expect: {excerpts: [{doc: x}]}}", "excerpts has a doc, a start and an end"),
         ("- {id: a, ask: b, tags: x}", "tags must be a list"),
         ("- {id: a, ask: b, history: [{role: boss, content: c}]}", "each turn"),
-        ("- {id: a, ask: b}\n- {id: a, ask: c}", "own id"),
+        ("- {id: a, ask: b, history: [{role: user, content: 5}]}", "content, a text"),
+        ("- {id: a, ask: b, expect: {approach: [retreival]}}", "no approach 'retreival'. Choose from: prompt-eng"),
+        ("- {id: a, ask: b, expect: {not_approach: tuning}}", "not_approach: there is no approach 'tuning'"),
+        ("- {id: a, ask: b, expect: {contains: [{}]}}", "contains must hold texts, not {}"),
+        ("- {id: a, ask: b}\n\n- {id: c, ask: c}\n- {id: a, ask: c}", r"case 3 \(line 4\): the id 'a' stands in"),
+        ("- {id: a, ask: b}\n- {id: a, ask: c}", r"case 1 \(line 1\) too. Give each case its own id"),
+        ("- id: a\n  ask: b\n  ask: c", "line 3: the key 'ask' stands there twice"),
         ("- {id: a", "cannot be read"),
     ],
 )
@@ -43,6 +49,36 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, named
     with pytest.raises(BadCases, match=named) as caught:
         read_cases([file])
     assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_line_is_named_however_a_case_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "cases.yaml"
+    file.write_text("# Two cases.\n- id: a\n  ask: >-\n    Long\n    text.\n\n- id: b\n  ask: c\n  tag: [x]\n")
+    with pytest.raises(BadCases, match=r"cases\.yaml, case 2 \(line 7\) has the unknown key 'tag'"):
+        read_cases([file])
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"id": "a", "ask": "b"}\n\n{"id": }', "line 3 is no JSON"),
+        ('{"id": "a", "ask": "b"}\n5', "line 2 is no mapping"),
+        ('{"id": "a", "ask": "b"}\n{"id": "a", "ask": "b"}', "line 2: the id 'a' stands in .* line 1 too"),
+    ],
+    ids=["no JSON", "no mapping", "the same id"],
+)
+def test_a_bad_line_is_named_with_its_number(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text(text)
+    with pytest.raises(BadCases, match=named):
+        read_cases([file])
+
+
+def test_a_line_of_json_may_hold_what_ends_a_line_elsewhere(tmp_path: Path) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_text('{"id": "a", "ask": "one\u2028two"}\n', encoding="utf-8")
+    assert read_cases([file])[0].ask == "one\u2028two"
 
 
 def test_json_and_json_lines_are_read_too(tmp_path: Path) -> None:
@@ -72,8 +108,22 @@ def test_a_table_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
         ("id,ask,colour\na,b,red\n", "line 2: nothing can check 'colour'"),
         ("id,ask\na,b\n,c\n", "line 3: id must be"),
         ("id,ask\n", "holds no list"),
+        ("id;ask\na;b\n", "line 1 names no columns id and ask"),
+        ("id,ask,id\na,b,c\n", "line 1 names the column 'id' twice"),
+        ("id,ask,history\na,b,hello\n", "line 2: history is no JSON"),
+        ('id,ask\na,"two\nlines"\n,c\n', "line 4: id must be"),
     ],
-    ids=["too few", "too many", "unknown", "no id", "no rows"],
+    ids=[
+        "too few",
+        "too many",
+        "unknown",
+        "no id",
+        "no rows",
+        "semicolons",
+        "twice",
+        "history",
+        "a field of two lines",
+    ],
 )
 def test_a_bad_table_is_named_with_its_line(tmp_path: Path, text: str, named: str) -> None:
     file = tmp_path / "cases.csv"
@@ -151,6 +201,12 @@ def test_a_configuration_of_promptfoo_runs_unchanged(tmp_path: Path) -> None:
         ("tests: [{vars: {a: x, b: y}}]", "none of its vars is the question"),
         ("tests: [{vars: {question: x}, assert: [{value: y}]}]", "each assert has a type"),
         ("tests: [{vars: {question: x}, assert: [{type: equals}]}]", "equals has no value"),
+        ("tests: [{vars: [x]}]", "test 1: vars must be a mapping, not"),
+        ("tests: [{vars: {question: x}, assert: {type: equals}}]", "assert must be a list"),
+        ("tests: [{vars: {question: x}, threshold: most}]", "the threshold must be a number, not 'most'"),
+        ("tests: [{vars: {question: x}, assert: [{type: latency, threshold: soon}]}]", "latency must be a number"),
+        ("tests: [{vars: {question: x}, assert: [{type: equals, value: a, weight: b}]}]", "equals must be a number"),
+        ("tests: [{vars: {question: x}, assert: [{type: regex, value: '['}]}]", "regex is no regular expression"),
     ],
 )
 def test_a_bad_configuration_is_named(tmp_path: Path, text: str, named: str) -> None:

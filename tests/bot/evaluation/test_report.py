@@ -15,6 +15,7 @@ from bot.evaluation import saved as saved_results
 from bot.evaluation.figures import Saved
 from bot.evaluation.run import Result
 from bot.evaluation.saved import BadResults
+from bot.types import Message
 from tests.bot.evaluation.samples import REFUSED, reply, result
 
 RIGHT = reply()
@@ -53,18 +54,44 @@ def test_reliability_sets_confidence_beside_what_was_right() -> None:
     assert figures.reliability(results) == [("0.85 to 1.00", 2, 0.9, 0.5)]
 
 
-def test_refusals_have_precision_and_recall() -> None:
-    results = [
+def test_refusals_and_questions_back_have_precision_and_recall() -> None:
+    asking = reply(question="When?")
+    refusals = [
         result("a", REFUSED, expect={"refuses": True}),
         result("b", RIGHT, expect={"refuses": True}),
         result("c", REFUSED, expect={"refuses": False}),
-        result("d", RIGHT, expect={"refuses": False}),
+        result("d", REFUSED, expect={"not_refuses": False}),
+        result("e", RIGHT, expect={"refuses": False}),
+        result("f", REFUSED, expect={"approach": ["none"]}),
+        result("g", error="no answer", expect={"refuses": True}),
     ]
-    assert [(r.name, r.passed, r.of) for r in figures.refusal(results)] == [
-        ("refusal precision", 1, 2),
-        ("refusal recall", 1, 2),
+    questions = [
+        result("q", asking, expect={"asks": True}),
+        result("r", RIGHT, expect={"asks": True}),
+        result("s", RIGHT, expect={"asks": True}),
+        result("t", asking, expect={"asks": False}),
     ]
-    assert figures.refusal([results[3]]) == []
+    told = found([*refusals, *questions])
+    assert (told["refusal precision"], told["refusal recall"]) == ((2, 3), (2, 3))
+    assert (told["asking precision"], told["asking recall"]) == ((1, 2), (1, 3))
+    assert not {"refusal recall", "asking recall"} & set(found([refusals[4], questions[3]]))
+    assert figures.figures([*refusals, *questions])["refusal recall"] == pytest.approx(2 / 3)
+
+
+def test_every_report_shows_precision_and_recall_with_their_intervals() -> None:
+    told = [result("a", REFUSED, expect={"refuses": True}), result("b", RIGHT, expect={"refuses": True})]
+    assert "refusal recall            1 of 2     50.0%  (9% to 91%)" in report.as_text(told)
+    row = next(r for r in saved_results.as_json(told)["rates"] if r["name"] == "refusal recall")
+    assert (row["value"], [round(x, 2) for x in row["interval"]]) == (0.5, [0.09, 0.91])
+    assert "<td>refusal recall</td>" in report.as_html(told)
+    assert "| refusal recall | 1 of 2 | 9% to 91% |" in report.as_markdown(told)
+
+
+def test_how_much_of_a_models_text_was_kept_is_told() -> None:
+    kept = reply(prompt="brief 1", model_prompt="brief 1")
+    fell_back = reply(prompt="quoting 1", model_prompt="brief 1")
+    assert found([result("a", kept), result("b", fell_back), result("c", RIGHT)])["model's text kept"] == (1, 2)
+    assert "model's text kept" not in found(RESULTS)
 
 
 def test_repetitions_that_differ_are_seen() -> None:
@@ -79,7 +106,7 @@ def test_repetitions_that_differ_are_seen() -> None:
 
 def test_the_table_says_what_failed_and_how_sure_each_rate_is() -> None:
     text = report.as_text(RESULTS)
-    assert "wrong: approach should be ['prompt-engineering'], was retrieval" in text
+    assert "wrong: approach should be prompt-engineering, was retrieval" in text
     assert "broken: error: no answer" in text
     assert "cases passed              2 of 5     40.0%  (12% to 77%)" in text
     assert text.endswith("2 of 5 cases passed.")
@@ -157,6 +184,32 @@ def test_the_page_stands_alone_and_shows_text_as_text() -> None:
     assert "http://" not in page
     assert "https://" not in page
     assert "passes now" in page
+
+
+def test_who_did_not_run_it_reads_what_was_said_and_what_is_wrong() -> None:
+    turns = (Message("user", "We have 20,000 mails."), Message("assistant", "Fine-tune <b>now</b>."))
+    failed = [
+        result("a", REFUSED, expect={"refuses": False, "approach": ["retrieval", "hybrid"]}, history=turns),
+        result("b", RIGHT, expect={"asks": True, "not_contains": "cheap"}),
+    ]
+    page = report.as_html(failed, {}, saved([result("gone", RIGHT)]))
+    for words in (
+        "We have 20,000 mails.",
+        "Fine-tune &lt;b&gt;now&lt;/b&gt;.",
+        "should answer, and said that the sources do not",
+        "approach should be retrieval, hybrid, was none",
+        "should ask back, and did not",
+        "“contains: cheap” should not hold, and does (all)",
+        "No case is in both runs.",
+    ):
+        assert words in page
+
+
+def test_one_slow_answer_leaves_the_others_apart() -> None:
+    bars = report._histogram([0.1 * n for n in range(1, 40)] + [60.0])
+    assert [count for _, count, _ in bars[:-1]].count(0) == 0
+    assert (bars[-1][0], bars[0][0]) == ("more than 3.80 s", "up to 0.35 s")
+    assert sum(count for _, count, _ in bars) == 40
 
 
 @pytest.mark.parametrize("results", [[], RESULTS[-1:]], ids=["none", "an error alone"])

@@ -110,6 +110,24 @@ def test_what_is_made_worse_measures_worse(changed: Reply, name: str) -> None:
     assert measure(expect, changed)[name] < measure(expect, ADVICE)[name]
 
 
+def test_a_swapped_number_changes_the_score() -> None:
+    told = "The study found 87 percent of 202 answers right."
+    expect = {"answer": "Found right: 87 percent of 202.", "contains": ["87 percent"], "regex": r"\b87\b"}
+    right, swapped = reply(text=told), reply(text=told.replace("87", "78"))
+    assert [s.passed for s in score(expect, right)] == [True, True, True]
+    assert [s.passed for s in score(expect, swapped)[1:]] == [False, False]
+    assert measure(expect, swapped)["token recall"] < measure(expect, right)["token recall"]
+
+
+def test_a_swapped_number_in_a_real_quote_is_not_verbatim(consultant: Any) -> None:
+    answer = consultant.ask("What did LoRA Land find?")
+    n, cited = next((n, c) for n, c in enumerate(answer.citations) if any(d.isdigit() for d in c.quote))
+    turned = replace(cited, quote=cited.quote.translate(str.maketrans("0123456789", "1234567890")))
+    swapped = replace(answer, citations=(*answer.citations[:n], turned, *answer.citations[n + 1 :]))
+    assert measure({}, reply_of(answer, 0.1))["quotes verbatim"] == 1
+    assert measure({}, reply_of(swapped, 0.1))["quotes verbatim"] < 1
+
+
 def test_a_reply_that_was_saved_is_the_same() -> None:
     assert from_json(to_json(ADVICE)) == ADVICE
 
