@@ -23,7 +23,8 @@ from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.settings import Settings
 from knowledge.errors import KnowledgeError
-from ui import api
+from ui import api, openai_api, replies
+from ui.asking import Desk
 from ui.library import LIBRARY
 
 # What Gradio's page needs: its own scripts and styles, some of them inline; nothing from elsewhere.
@@ -70,11 +71,13 @@ def application(consultant: Consultant, library: Path | None = None) -> ASGIApp:
     app = FastAPI(title="Consultant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=warmed)
     # No other origin may read answers; Gradio would otherwise echo any origin with credentials.
     app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
-    app.include_router(api.routes(consultant))
-    for known in api.KNOWN_ERRORS:
-        app.add_exception_handler(known, api.on_known_error)
-    app.add_exception_handler(RequestValidationError, api.on_bad_body)
-    app.add_exception_handler(Exception, api.on_unknown_error)
+    desk = Desk(consultant)
+    app.include_router(api.routes(desk, library))
+    app.include_router(openai_api.routes(desk))
+    for known in (*replies.KNOWN_ERRORS, Exception):
+        app.add_exception_handler(known, replies.on_error)
+    app.add_exception_handler(replies.Refused, replies.on_refused)
+    app.add_exception_handler(RequestValidationError, replies.on_bad_body)
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
     page = chat.build(consultant, library).queue(
