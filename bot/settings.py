@@ -38,7 +38,17 @@ class Settings(BaseSettings):
     rewrite: bool = Field(False, description="Whether the model rewrites follow-ups before they are looked up.")
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
     port: int = Field(7860, ge=0, le=65535, description="Port that the page is served on; 0 takes a free one.")
+    allowed_origins: str = Field("", description="Origins whose pages may embed and call it, separated by commas.")
+    sites: Path | None = Field(None, description="Operators' file (TOML): sites with origins, quotas, tokens, looks.")
+    trusted_hosts: str = Field("", description="Names that it is reached by, separated by commas; empty: any.")
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    concurrency: int = Field(16, ge=1, description="Questions over HTTP that are answered at once.")
+    queue: int = Field(64, ge=0, description="Questions over HTTP that may wait; more are told to come again.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="How much is logged.")
+
+    log_format: Literal["text", "json"] = Field("text", description="Form of the log's lines.")
 
     @field_validator("home", mode="before")
     @classmethod

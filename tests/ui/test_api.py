@@ -24,6 +24,7 @@ from tests.model_server import ModelServer
 from tests.ui.conftest import serving
 from ui import asking, server
 from ui.contract import AnswerObject
+from ui.headers import HEADERS
 
 PROJECT = "We have no labelled data and two weeks. Should we fine-tune?"
 SECRET = "secret in /srv/data/store.sqlite"
@@ -176,7 +177,7 @@ def test_every_answer_carries_the_security_headers(
     if error:
         monkeypatch.setattr(consultant, "stream", fail(error))
     headers = ask(client, "thanks").headers
-    assert {name: headers.get(name) for name in server.HEADERS} == server.HEADERS
+    assert {name: headers.get(name) for name in HEADERS} == HEADERS
 
 
 # --- streams
