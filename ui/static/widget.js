@@ -95,7 +95,7 @@
   const bright = colour && isBright(colour) ? " bright" : "";
   const host = element("div");
   host.id = "consultant-widget";
-  const shadow = host.attachShadow({ mode: "closed" });
+  const shadow = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(STYLE);
   shadow.adoptedStyleSheets = [sheet];
