@@ -30,9 +30,9 @@ def client(consultant: Consultant) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def process(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def process(home: Path, *options: str, module: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
     """`consultant serve` as a process of its own; what it says on stderr can be read line by line."""
-    command = [sys.executable, "-m", "ui.cli", "serve", "--home", str(home), "--port", "0", *options]
+    command = [sys.executable, "-m", *(module or ("ui.cli", "serve", "--home", str(home), "--port", "0")), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         try:
             yield started
@@ -152,3 +152,22 @@ def test_ctrl_c_ends_the_server_quietly(corpus_home: Path) -> None:
         started.send_signal(signal.SIGINT)
         out, said = started.communicate(timeout=60)
     assert (started.returncode, out, said) == (0, "", "")
+
+
+def test_a_server_that_is_told_to_end_lets_answers_end_first(corpus_home: Path) -> None:
+    with process(corpus_home, module=("tests.browser.slow_server", str(corpus_home))) as started:
+        assert started.stderr is not None
+        address = re.findall(r"http://\S+", started.stderr.readline())[0]
+        body = {"question": "We have no labelled data and two weeks. Should we fine-tune?", "stream": True}
+        with httpx.stream("POST", f"{address}/api/ask", json=body, timeout=60) as response:
+            pieces = response.iter_text()
+            text = next(pieces)
+            assert "event: answer" not in text
+            started.send_signal(signal.SIGTERM)
+            text += "".join(pieces)
+        _, said = started.communicate(timeout=60)
+    assert text.count("event: answer") == 1
+    assert started.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in said
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/healthz")
