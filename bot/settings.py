@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         """No shell expands a tilde in a service's environment file; an empty path would mean the current folder."""
         return Path(value).expanduser() if str(value) else DEFAULT_HOME
 
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _maybe_path(cls, value: Any) -> Path | None:
+        """Empty, as an environment file leaves it, means none."""
+        return Path(value).expanduser() if value else None
+
 
 def read_settings(**arguments: Any) -> Settings:
     """Settings from arguments that are not None, environment and defaults; raises BadSetting."""

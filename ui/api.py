@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.types import Receive, Scope, Send
 
 from bot.errors import BadQuestion
-from bot.types import Answer, Edit, Message, Statement, so_far
+from bot.types import Answer, Edit, Message, Role, Statement, so_far
 from ui import render
 from ui.asking import Asked, Desk
 from ui.contract import AnswerObject, ErrorObject, HealthObject
@@ -86,6 +86,11 @@ def read_history(raw: Any) -> list[Message]:
     return turns
 
 
+def earlier(role: Role, content: str) -> Message:
+    """A turn of the history; an answer comes back as the Markdown that it was sent as, and is read as its words."""
+    return Message(role, render.unescape_markdown(content) if role == "assistant" else content)
+
+
 def checked(question: str) -> str:
     """The question, unless it is too long; raises BadQuestion."""
     if len(question) > MAX_CHARACTERS:
@@ -111,7 +116,7 @@ def routes(desk: Desk, library: Path | None = None) -> APIRouter:
     @router.post("/api/ask", responses={200: answered, **refused}, response_model=None)
     async def ask(body: AskRequest, request: Request) -> Response:
         """Answer a question, as one object or as a stream of events."""
-        history = [Message(turn.role, turn.content) for turn in body.history]
+        history = [earlier(turn.role, turn.content) for turn in body.history]
         edits = [Edit(fact.slot, fact.value) for fact in body.edits]
         asked = await desk.ask(checked(body.question), history, edits)
         if body.stream:

@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.metrics import Metrics
 from ui.replies import refusal
 
-# The queue of Gradio's page, to which it sends the whole conversation with each question.
+# Gradio's page sends the whole conversation with each question, and with each step back.
 QUEUE = "/gradio_api/queue/join"
-MAX_BODY = {QUEUE: 2_000_000}
+MAX_BODY = {QUEUE: 2_000_000, "/gradio_api/run/predict": 2_000_000}
 MAX_BODY_ELSEWHERE = 64_000
 BODY_SECONDS = 30.0
 

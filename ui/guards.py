@@ -32,7 +32,7 @@ REACHABLE = re.compile(
     r"/(?:healthz|readyz|metrics|widget\.js|embed|embed\.(?:js|css)|api/ask|api/openapi\.json"
     r"|v1/models(?:/[^/]+)?|v1/chat/completions|library/.*|library"
     r"|config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(?:assets|static)/.*"
-    r"|gradio_api/(?:info|startup-events|app_id|cancel|reset|queue/join|queue/data|heartbeat/[^/]+))?"
+    r"|gradio_api/(?:info|startup-events|app_id|cancel|reset|queue/join|queue/data|run/predict|heartbeat/[^/]+))?"
 )
 # Each of these is a question.
 ASKS = {"/api/ask", "/v1/chat/completions", QUEUE}

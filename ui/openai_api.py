@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.errors import BadQuestion
 from bot.types import Answer, Message, Statement
 from ui import render
-from ui.api import GONE, STILL_HERE, EventStream, Growing, checked, whole
+from ui.api import GONE, STILL_HERE, EventStream, Growing, checked, earlier, whole
 from ui.asking import Asked, Desk
 from ui.replies import Refused, openai_problem, told
 
@@ -102,7 +102,7 @@ def read_messages(messages: Sequence[ChatMessage]) -> tuple[str, list[Message]]:
             continue
         if message.role not in ("user", "assistant"):
             raise BadQuestion(f"There is no role {message.role[:40]!r}. Send messages of user and assistant.")
-        turns.append(Message("user" if message.role == "user" else "assistant", _text(message)))
+        turns.append(earlier("user" if message.role == "user" else "assistant", _text(message)))
     if not turns or turns[-1].role != "user":
         raise BadQuestion("The last message is not the user's. End the messages with one of role user.")
     return turns[-1].content, turns[:-1]

@@ -82,12 +82,14 @@ def visit(browser: Browser) -> Iterator[Opener]:
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def opened(address: str, *, listen: bool = True, **device: Any) -> Page:
+    def opened(address: str, *, listen: bool = True, clock: bool = False, **device: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 760}, **device})
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
+        if clock:
+            page.clock.install()
         page.goto(address)
         page.wait_for_selector("#consultant-widget", state="attached")
         if listen:
@@ -171,13 +173,13 @@ def test_it_is_worked_by_keyboard_and_gives_the_focus_back(places: Places, visit
 
 
 def test_a_page_that_is_not_listed_is_blocked_by_the_browser(places: Places, visit: Opener) -> None:
-    page = visit(f"{places.stranger}/plain")
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    with page.expect_request(lambda request: "/embed" in request.url):
+    page = visit(f"{places.stranger}/plain", clock=True)
+    with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
         page.evaluate("ConsultantWidget.open()")
-    page.wait_for_event("console", lambda message: "frame-ancestors" in message.text)
-    assert [frame for frame in page.frames if "/embed" in frame.url and frame.query_selector("#box")] == []
+    assert [frame for frame in page.frames if frame.query_selector("#box")] == []
+    page.clock.fast_forward(21_000)
+    expect(page.locator(PANEL)).to_contain_text("The chat cannot be shown on this page.")
+    assert heard(page, "error")["message"] == "The chat cannot be shown on this page."
     refused = page.evaluate(
         "(url) => fetch(url, { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } })"
         ".then(() => 'read', () => 'blocked')",

@@ -60,6 +60,15 @@ def test_history_gives_a_follow_up_its_meaning(client: httpx.Client) -> None:
     assert ask(client, "And with handwriting?", history=history).json()["status"] == "grounded"
 
 
+def test_an_answer_that_is_sent_back_gives_a_short_reply_its_meaning(client: httpx.Client) -> None:
+    vague = "We want to sort our mails automatically. Should we fine-tune?"
+    answer = ask(client, vague).json()
+    history = [{"role": "user", "content": vague}, {"role": "assistant", "content": answer["answer"]}]
+    replied = ask(client, answer["question"]["options"][0], history=history).json()
+    assert answer["question"]["slot"] in [fact["slot"] for fact in replied["brief"]]
+    assert replied["verdict"] is not None
+
+
 def test_facts_set_by_hand_win(client: httpx.Client) -> None:
     question = "We want to route mails to eight teams and have 40,000 labelled mails."
     edits = [{"slot": "labelled_data", "value": "None yet"}]
