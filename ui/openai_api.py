@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.errors import BadQuestion
 from bot.types import Answer, Message, Statement
 from ui import render
-from ui.api import GONE, STILL_HERE, EventStream, Growing, checked, earlier, whole
+from ui.api import GONE, checked, earlier
 from ui.asking import Asked, Desk
 from ui.replies import Refused, openai_problem, told
+from ui.streaming import STILL_HERE, EventStream, Growing, whole
 
 MODEL = "consultant"
 # A stream cannot take back what it sent, so it says that it does.
