@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
@@ -56,13 +57,22 @@ def places(corpus_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             environment.setenv("CONSULTANT_SITES", str(file))
             with serving("ui.cli", "serve", "--port", "0", "--home", str(corpus_home)) as server:
                 told["server"] = told_stranger["server"] = server
+                wait_until_ready(server)
                 yield Places(server, shop, bank, stranger)
 
 
 @pytest.fixture(scope="module")
 def hostile(corpus_home: Path) -> Iterator[str]:
     with serving("tests.browser.hostile_server", str(corpus_home)) as server:
+        wait_until_ready(server)
         yield server
+
+
+def wait_until_ready(server: str) -> None:
+    """Tests of what people see do not pay for the loading of the model."""
+    end = time.monotonic() + 240
+    while httpx.get(f"{server}/readyz", timeout=240).status_code != 200 and time.monotonic() < end:
+        time.sleep(0.5)
 
 
 @pytest.fixture(autouse=True)

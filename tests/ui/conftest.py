@@ -31,7 +31,7 @@ def serving(make: Callable[[], ASGIApp]) -> Iterator[httpx.Client]:
     thread.start()
     # Uvicorn closes a connection after a fault without saying so: take a new one for each request.
     address, close = f"http://127.0.0.1:{listening.getsockname()[1]}", {"Connection": "close"}
-    with httpx.Client(base_url=address, headers=close, timeout=60) as client:
+    with httpx.Client(base_url=address, headers=close, timeout=240) as client:
         yield client
     serving.should_exit = True
     thread.join()
