@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,13 @@ FIRST_WAIT = 0.5
 # So many calls in a row must fail before none is tried for so long, in seconds.
 FAILURES, PAUSE = 5, 30.0
 _RETRIED = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+# Set by who reads an answer in one thread and may give it up from another: a generator that runs cannot be closed.
+given_up: ContextVar[threading.Event | None] = ContextVar("given_up", default=None)
+_LOOKS_UP = 1.0  # How often a call that waits for the model looks whether it was given up, in seconds.
+
+
+class GivenUp(Exception):
+    """Nobody reads the answer any longer."""
 
 
 class ModelFault(Exception):
@@ -101,7 +109,7 @@ class Completion:
         try:
             yield from self._tried(deadline)
             failed = False
-        except GeneratorExit:
+        except (GeneratorExit, GivenUp):
             # Whoever stopped reading had what they wanted; that says nothing against the model.
             failed = False
             raise
@@ -124,7 +132,7 @@ class Completion:
                 last = self.usage.tries > RETRIES or time.monotonic() + pause >= deadline
                 if shown or not fault.again or last:
                     raise
-            time.sleep(pause)
+            _sleep(pause)
             wait *= 2
 
     def _once(self, deadline: float) -> Iterator[str]:
@@ -134,9 +142,12 @@ class Completion:
         try:
             while True:
                 try:
-                    piece = pieces.get(timeout=max(0.0, deadline - time.monotonic()) + 1.0)
+                    piece = pieces.get(timeout=_LOOKS_UP)
                 except queue.Empty:
-                    raise self._late() from None
+                    _check_given_up()
+                    if time.monotonic() > deadline + 1.0:
+                        raise self._late() from None
+                    continue
                 if piece is None:
                     return
                 if isinstance(piece, ModelFault):
@@ -189,6 +200,21 @@ class Completion:
         if usage:
             self.usage.tokens_in = (self.usage.tokens_in or 0) + usage.get("input_tokens", 0)
             self.usage.tokens_out = (self.usage.tokens_out or 0) + usage.get("output_tokens", 0)
+
+
+def _check_given_up() -> None:
+    stopped = given_up.get()
+    if stopped and stopped.is_set():
+        raise GivenUp
+
+
+def _sleep(seconds: float) -> None:
+    """Sleep, unless the answer is given up meanwhile."""
+    stopped = given_up.get()
+    if stopped is None:
+        time.sleep(seconds)
+    elif stopped.wait(seconds):
+        raise GivenUp
 
 
 def _text(chunk: Any) -> str:

@@ -41,13 +41,29 @@ class Settings(BaseSettings):
     feedback_db: str = Field(
         "", description="SQLAlchemy URL of the database of feedback; empty: a SQLite file in the data directory."
     )
+    allowed_origins: str = Field("", description="Origins whose pages may embed and call it, separated by commas.")
+    sites: Path | None = Field(None, description="Operators' file (TOML): sites with origins, quotas, tokens, looks.")
+    trusted_hosts: str = Field("", description="Names that it is reached by, separated by commas; empty: any.")
+    trusted_proxies: str = Field(
+        "", description="Addresses or networks of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    concurrency: int = Field(16, ge=1, description="Questions over HTTP that are answered at once.")
+    queue: int = Field(64, ge=0, description="Questions over HTTP that may wait; more are told to come again.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="How much is logged.")
+
+    log_format: Literal["text", "json"] = Field("text", description="Form of the log's lines.")
 
     @field_validator("home", mode="before")
     @classmethod
     def _whole_path(cls, value: Any) -> Path:
         """No shell expands a tilde in a service's environment file; an empty path would mean the current folder."""
         return Path(value).expanduser() if str(value) else DEFAULT_HOME
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _maybe_path(cls, value: Any) -> Path | None:
+        """Empty, as an environment file leaves it, means none."""
+        return Path(value).expanduser() if value else None
 
 
 def read_settings(**arguments: Any) -> Settings:

@@ -1,27 +1,32 @@
-"""The HTTP API beside the page: POST /api/ask and GET /healthz."""
+"""The HTTP API of our own: POST /api/ask, whole or streamed, its OpenAPI document, and GET /healthz."""
 
 from __future__ import annotations
 
-import logging
-import secrets
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from bot.consultant import Consultant
-from bot.errors import BadQuestion, ConsultantError
-from bot.types import Edit, Message
-from knowledge.errors import KnowledgeError
+from bot.errors import BadQuestion
+from bot.types import Edit, Message, Role
 from ui import render
+from ui.asking import Desk
+from ui.contract import AnswerObject, ErrorObject, HealthObject
+from ui.replies import HOW_TO_ASK, logged
+from ui.streaming import EventStream, pages, pieces, whole
 
-log = logging.getLogger(__name__)
+__all__ = ["AskRequest", "logged", "read_history", "routes"]
+
 MAX_TURNS = 200
 MAX_EDITS = 40
-_HOW_TO_ASK = 'Send {"question": "…", "history": [], "stream": false} as JSON.'
+# A message that is longer is a document; such belong to the knowledge base.
+MAX_CHARACTERS = 4000
+# nginx's name for a client that went away; nobody reads it.
+GONE = 499
 
 
 class Turn(BaseModel):
@@ -45,10 +50,11 @@ class AskRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    question: str
+    question: str = Field(description=f"At most {MAX_CHARACTERS:,} characters.")
     history: list[Turn] = Field(default_factory=list, max_length=MAX_TURNS)
     edits: list[SetFact] = Field(default_factory=list, max_length=MAX_EDITS)
-    stream: Literal[False] = False
+    stream: StrictBool = Field(False, description="Answer with server-sent events.")
+    html: StrictBool = Field(False, description="In a stream: the answer so far as safe HTML, instead of pieces.")
 
 
 def read_history(raw: Any) -> list[Message]:
@@ -69,68 +75,51 @@ def read_history(raw: Any) -> list[Message]:
     return turns
 
 
-def routes(consultant: Consultant) -> APIRouter:
-    """The routes over one consultant."""
-    router = APIRouter()
+def earlier(role: Role, content: str) -> Message:
+    """A turn of the history; an answer comes back as the Markdown that it was sent as, and is read as its words."""
+    return Message(role, render.unescape_markdown(content) if role == "assistant" else content)
 
-    @router.get("/healthz")
+
+def checked(question: str) -> str:
+    """The question, unless it is too long; raises BadQuestion."""
+    if len(question) > MAX_CHARACTERS:
+        raise BadQuestion(
+            f"Your message has {len(question):,} characters, and at most {MAX_CHARACTERS:,} are read. Shorten it."
+        )
+    return question
+
+
+def routes(desk: Desk, library: Path | None = None) -> APIRouter:
+    """The routes over one desk; the HTML of a stream links sections to the site of the corpus in `library`."""
+    router = APIRouter()
+    refused: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorObject} for status in (413, 422, 429, 500, 503)
+    }
+    answered: dict[str, Any] = {"model": AnswerObject, "content": {"text/event-stream": {"schema": {}}}}
+
+    @router.get("/healthz", response_model=HealthObject)
     def healthz() -> dict[str, str]:
+        """The process answers; whether it can advise is told by /readyz."""
         return {"status": "ok"}
 
-    @router.post("/api/ask")
-    async def ask(body: AskRequest) -> JSONResponse:
-        history = [Message(turn.role, turn.content) for turn in body.history]
+    @router.post("/api/ask", responses={200: answered, **refused}, response_model=None)
+    async def ask(body: AskRequest, request: Request) -> Response:
+        """Answer a question, as one object or as a stream of events."""
+        history = [earlier(turn.role, turn.content) for turn in body.history]
         edits = [Edit(fact.slot, fact.value) for fact in body.edits]
-        answer = await run_in_threadpool(consultant.ask, body.question, history, edits)
-        return JSONResponse(render.to_json(answer))
+        asked = await desk.ask(checked(body.question), history, edits)
+        if body.stream:
+            return EventStream(asked, pages(asked, library) if body.html else pieces(asked))
+        answer = await whole(asked, request)
+        return JSONResponse(render.to_json(answer)) if answer else Response(status_code=GONE)
+
+    @router.get("/api/openapi.json", include_in_schema=False)
+    def document() -> dict[str, Any]:
+        return get_openapi(title="Consultant", version=version("chatbot-consultant"), routes=router.routes)
 
     # The page is mounted at / and would answer these with a 404.
-    @router.api_route("/api/ask", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+    @router.api_route("/api/ask", methods=["GET", "HEAD", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     def not_asked() -> JSONResponse:
-        return JSONResponse({"error": f"Questions are sent by POST. {_HOW_TO_ASK}"}, 405, headers={"Allow": "POST"})
+        return JSONResponse({"error": f"Questions are sent by POST. {HOW_TO_ASK}"}, 405, headers={"Allow": "POST"})
 
     return router
-
-
-async def on_known_error(_: Request, error: Exception) -> JSONResponse:
-    """A sentence with the next step: 422 when the question is at fault, 503 when the index is."""
-    if isinstance(error, BadQuestion):
-        return JSONResponse({"error": str(error)}, status_code=422)
-    identity = logged(error)
-    return JSONResponse(
-        {
-            "error": f"The consultant cannot answer now. Tell its operator the error id {identity}.",
-            "id": identity,
-        },
-        status_code=503,
-    )
-
-
-async def on_bad_body(_: Request, error: Exception) -> JSONResponse:
-    """Name the first thing that is wrong with the body, and say what it should be."""
-    assert isinstance(error, RequestValidationError), "registered for this error alone"
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-    return JSONResponse(
-        {"error": f"{where}: {first['msg']}. {_HOW_TO_ASK}"},
-        status_code=422,
-    )
-
-
-async def on_unknown_error(_: Request, error: Exception) -> JSONResponse:
-    """No internals in the answer; the id leads to the traceback in the log."""
-    identity = logged(error)
-    return JSONResponse(
-        {"error": f"Something went wrong here. Tell the operator the error id {identity}.", "id": identity},
-        status_code=500,
-    )
-
-
-def logged(error: Exception) -> str:
-    """Log an error with its traceback; the id that comes back is all that a person is told."""
-    identity = secrets.token_hex(4)
-    log.error("error id %s", identity, exc_info=error)
-    return identity
-
-
-KNOWN_ERRORS: tuple[type[Exception], ...] = (ConsultantError, KnowledgeError)

@@ -129,12 +129,21 @@ def chat(browser: bool, **options: Any) -> None:
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.")
 @click.option("--host", help="Address to listen on.")
+@click.option("--insecure", is_flag=True, help="Let every page embed it, where the origins say *.")
+@click.option("--print-embed", is_flag=True, help="Print the tag for other pages, and end.")
 @model_options
 @options
 @known_errors
-def serve(**options: Any) -> None:
-    """Serve the chat page and the HTTP API from the index that is there."""
-    _serve(settings_of(options), browser=False)
+def serve(insecure: bool, print_embed: bool, **options: Any) -> None:
+    """Serve the chat page, the widget and the HTTP API from the index that is there."""
+    settings = settings_of(options)
+    if print_embed:
+        from ui.embed import tag
+        from ui.sites import access_of
+
+        click.echo(tag(settings, access_of(settings, insecure=insecure)))
+        return
+    _serve(settings, browser=False, insecure=insecure)
 
 
 @main.command()
@@ -308,10 +317,10 @@ def _print_report(report: Report) -> None:
     click.echo(f"{counts or 'Nothing found'}.{built}")
 
 
-def _serve(settings: Settings, *, browser: bool) -> None:
+def _serve(settings: Settings, *, browser: bool, insecure: bool = False) -> None:
     from ui.server import run
 
-    run(settings, browser=browser)
+    run(settings, browser=browser, insecure=insecure)
 
 
 main.add_command(evaluate)

@@ -406,3 +406,23 @@ _URL_SAFE = ":/?#[]@!$&'()*+,;=%~-._"
 def _source_words(source: Source) -> str:
     year = f", {source.year}" if source.year else ""
     return f"{source.authors}{year}: {source.title}" if source.authors else f"{source.title}{year}"
+
+
+_ANSWER_TAGS = {"p", "strong", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "button"}
+_CITED = re.compile(r"\[(\d{1,3})\]")
+
+
+def answer_html(statements: Sequence[Statement]) -> str:
+    """The answer as HTML that is safe to insert, each `[n]` a button of the class `cite` whose value is n."""
+    cited = {str(s.citation) for s in statements if s.citation}
+
+    def button(match: re.Match[str]) -> str:
+        n = match[1]
+        return f'<button type="button" class="cite" value="{n}">[{n}]</button>' if n in cited else match[0]
+
+    shown = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(["link", "image", "autolink"])
+    return nh3.clean(
+        _CITED.sub(button, shown.render(markdown(statements))),
+        tags=_ANSWER_TAGS,
+        attributes={"button": {"type", "class", "value"}, "ol": {"start"}},
+    )

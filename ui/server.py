@@ -14,67 +14,63 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.datastructures import MutableHeaders
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
-from bot.settings import Settings
-from knowledge.errors import KnowledgeError
-from ui import api
+from bot.settings import Settings, read_settings
+from ui import api, embed, health, openai_api, replies
+from ui.asking import Desk
+from ui.guards import guarded
+from ui.health import Readiness
 from ui.library import LIBRARY
+from ui.logs import set_up
+from ui.metrics import Metrics
+from ui.sites import Access, access_of
 
-# What Gradio's page needs: its own scripts and styles, some of them inline; nothing from elsewhere.
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    ]
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
 QUEUE_SIZE = 64
 CONCURRENCY = 4
+# How long a server that is stopped waits for answers that are being written.
+GRACE_SECONDS = 20
 
 
-# Anybody can send these; Gradio would write the host that they name into the page.
-_FORWARDED = (b"forwarded", b"x-forwarded-")
+def application(
+    consultant: Consultant,
+    library: Path | None = None,
+    access: Access | None = None,
+    settings: Settings | None = None,
+) -> ASGIApp:
+    """The API, the widget and, at `/`, the page; below `/library` the site of the corpus, where there is one.
 
-
-def application(consultant: Consultant, library: Path | None = None, settings: Settings | None = None) -> ASGIApp:
-    """The API and, at `/`, the page; below `/library` the site of the corpus, where there is one."""
+    `access` tells who may do what; the `settings` are those of the environment unless told.
+    """
     import gradio as gr
 
     from ui import chat
 
+    settings = settings or read_settings()
+    access, metrics, readiness = access or Access(), Metrics(), Readiness(consultant)
+
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
         # The page is up before the model is loaded; the first question waits for what is left of it.
-        threading.Thread(target=_warm, args=(consultant,), daemon=True).start()
+        readiness.begin()
         yield
 
     app = FastAPI(title="Consultant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=warmed)
     # No other origin may read answers; Gradio would otherwise echo any origin with credentials.
     app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
-    app.include_router(api.routes(consultant))
-    for known in api.KNOWN_ERRORS:
-        app.add_exception_handler(known, api.on_known_error)
-    app.add_exception_handler(RequestValidationError, api.on_bad_body)
-    app.add_exception_handler(Exception, api.on_unknown_error)
+    desk = Desk(consultant, metrics, settings.concurrency, settings.queue)
+    app.include_router(api.routes(desk, library))
+    app.include_router(openai_api.routes(desk))
+    app.include_router(embed.routes(access))
+    app.include_router(health.routes(readiness, metrics))
+    for known in (*replies.KNOWN_ERRORS, Exception):
+        app.add_exception_handler(known, replies.on_error)
+    app.add_exception_handler(replies.Refused, replies.on_refused)
+    app.add_exception_handler(RequestValidationError, replies.on_bad_body)
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
     page = chat.build(consultant, library, settings).queue(
@@ -96,41 +92,24 @@ def application(consultant: Consultant, library: Path | None = None, settings: S
         enable_monitoring=False,
         favicon_path=chat.FAVICON,
     )
-    return guarded(served)
+    return guarded(served, access, metrics)
 
 
-def guarded(app: ASGIApp) -> ASGIApp:
-    """The app with our headers on every response, also on those that no middleware inside it sees, and without the
-    headers by which a visitor could tell it where it is."""
-
-    async def guard(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
-            await send(message)
-
-        if scope["type"] == "http":
-            kept = [(name, value) for name, value in scope["headers"] if not name.startswith(_FORWARDED)]
-            scope = {**scope, "headers": kept}
-        await app(scope, receive, send_with_headers)
-
-    return guard
-
-
-def run(settings: Settings, *, browser: bool) -> None:
-    """Serve until interrupted; raises ConsultantError when the port is taken."""
+def run(settings: Settings, *, browser: bool, insecure: bool = False) -> None:
+    """Serve until interrupted; raises ConsultantError when the port is taken or who may embed makes no sense."""
+    access = access_of(settings, insecure=insecure)
+    set_up(settings.log_level, settings.log_format)
     listening = _listen(settings.host, settings.port)
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     consultant = assemble.consultant(settings)
     consultant.retriever.home.current()
-    server = _Server(
-        uvicorn.Config(
-            application(consultant, settings.home / LIBRARY, settings), log_level=settings.log_level, access_log=False
-        ),
-        address,
-        browser,
+    app = application(consultant, settings.home / LIBRARY, access, settings)
+    # Who a visitor is, is told by our own guards; the logs are ours, too. Answers that stream may end.
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS
     )
+    server = _Server(config, address, browser)
     # uvicorn shuts down in order, then raises the signal again; stopping a server is no failure.
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
@@ -163,10 +142,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Port {port} on {host} cannot be used ({error.strerror}). Choose another with --port."
         ) from error
     return listening
-
-
-def _warm(consultant: Consultant) -> None:
-    try:
-        consultant.ask("What is prompt engineering?")
-    except (ConsultantError, KnowledgeError) as error:
-        print(f"consultant: {error}", file=sys.stderr, flush=True)

@@ -8,44 +8,31 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from bot.consultant import Consultant
-from ui import server
+from tests.ui.conftest import serving
+from ui import guards, headers, server
 
 FOREIGN = ["https://evil.example", "http://localhost:3000", "null"]
 
 
-async def built(consultant: Consultant) -> ASGIApp:
-    """Outside a running event loop Gradio makes one for each of its locks and leaves it open."""
-    return server.application(consultant)
-
-
 @pytest.fixture(scope="module")
 def client(consultant: Consultant) -> Iterator[httpx.Client]:
-    """A client of a real server; its socket listens first, so the first request waits until it is up."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    serving = uvicorn.Server(uvicorn.Config(asyncio.run(built(consultant)), log_level="critical"))
-    thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
-    thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+    with serving(lambda: server.application(consultant)) as client:
         yield client
-    serving.should_exit = True
-    thread.join()
 
 
 @contextmanager
-def process(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def process(home: Path, *options: str, module: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
     """`consultant serve` as a process of its own; what it says on stderr can be read line by line."""
-    command = [sys.executable, "-m", "ui.cli", "serve", "--home", str(home), "--port", "0", *options]
+    command = [sys.executable, "-m", *(module or ("ui.cli", "serve", "--home", str(home), "--port", "0")), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         try:
             yield started
@@ -55,8 +42,8 @@ def process(home: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/config", "/theme.css", "/openapi.json", "/no-such-page"])
 def test_every_page_carries_the_security_headers(client: httpx.Client, path: str) -> None:
-    headers = client.get(path).headers
-    assert {name: headers.get(name) for name in server.HEADERS} == server.HEADERS
+    sent = client.get(path).headers
+    assert {name: sent.get(name) for name in headers.HEADERS} == headers.HEADERS
 
 
 def test_a_failure_carries_the_security_headers() -> None:
@@ -64,10 +51,10 @@ def test_a_failure_carries_the_security_headers() -> None:
         await send({"type": "http.response.start", "status": 500, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})
 
-    transport = httpx.ASGITransport(server.guarded(failing))
+    transport = httpx.ASGITransport(guards.guarded(failing))
     with asyncio.Runner() as runner:
         answer = runner.run(httpx.AsyncClient(transport=transport, base_url="http://here").get("/"))
-    assert {name: answer.headers.get(name) for name in server.HEADERS} == server.HEADERS
+    assert {name: answer.headers.get(name) for name in headers.HEADERS} == headers.HEADERS
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-Host", "X-Forwarded-Server", "Forwarded"])
@@ -85,7 +72,7 @@ def test_a_question_by_another_method_is_told_how_to_ask(client: httpx.Client, m
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
-    policy = dict(part.split(" ", 1) for part in server.CONTENT_SECURITY_POLICY.split("; "))
+    policy = dict(part.split(" ", 1) for part in headers.CONTENT_SECURITY_POLICY.split("; "))
     assert policy["frame-ancestors"] == policy["object-src"] == "'none'"
     assert not [words for words in policy.values() if re.search(r"\*|http|unsafe-eval", words)]
 
@@ -99,12 +86,12 @@ def test_the_page_names_no_other_host(client: httpx.Client) -> None:
 @pytest.mark.parametrize("origin", FOREIGN)
 @pytest.mark.parametrize("path", ["/", "/config", "/healthz", "/gradio_api/info"])
 def test_a_foreign_origin_may_not_read(client: httpx.Client, path: str, origin: str) -> None:
-    headers = client.get(path, headers={"Origin": origin}).headers
-    assert not [name for name in headers if name.startswith("access-control-allow-")]
+    sent = client.get(path, headers={"Origin": origin}).headers
+    assert not [name for name in sent if name.startswith("access-control-allow-")]
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-@pytest.mark.parametrize("path", ["/api/ask", "/gradio_api/queue/join", "/gradio_api/upload"])
+@pytest.mark.parametrize("path", ["/api/ask", "/v1/chat/completions", "/gradio_api/queue/join"])
 def test_a_foreign_origin_may_not_post(client: httpx.Client, path: str, origin: str) -> None:
     asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     response = client.options(path, headers=asked)
@@ -119,18 +106,9 @@ def test_no_event_of_the_page_is_named_as_an_endpoint(client: httpx.Client) -> N
     assert {event["api_visibility"] for event in events} == {"private"}
 
 
-@pytest.mark.parametrize("size", [1025, 100_000], ids=["just too large", "large"])
-def test_an_upload_is_turned_down(client: httpx.Client, size: int) -> None:
-    response = client.post("/gradio_api/upload", files={"files": ("a.txt", b"a" * size)})
-    assert response.status_code == 413
-
-
-def test_what_can_be_uploaded_is_never_served_as_a_page(client: httpx.Client) -> None:
-    uploaded = client.post("/gradio_api/upload", files={"files": ("a.html", b"<script>alert(1)</script>")}).json()
-    headers = client.get(f"/gradio_api/file={uploaded[0]}").headers
-    assert headers["content-disposition"].startswith("attachment")
-    assert headers["content-type"] == "application/octet-stream"
-    Path(uploaded[0]).unlink()
+def test_nothing_can_be_uploaded(client: httpx.Client) -> None:
+    response = client.post("/gradio_api/upload", files={"files": ("a.html", b"<script>alert(1)</script>")})
+    assert response.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -145,8 +123,7 @@ def test_what_can_be_uploaded_is_never_served_as_a_page(client: httpx.Client) ->
 )
 def test_gradio_gives_nothing_of_the_machine_away(client: httpx.Client, corpus_home: Path, path: str) -> None:
     response = client.get(f"/gradio_api/{path.replace('HOME', str(corpus_home))}")
-    assert 400 <= response.status_code < 500
-    assert "root:" not in response.text
+    assert (response.status_code, list(response.json())) == (404, ["error"])
 
 
 def test_a_port_in_use_is_told_in_one_line(corpus_home: Path) -> None:
@@ -175,3 +152,22 @@ def test_ctrl_c_ends_the_server_quietly(corpus_home: Path) -> None:
         started.send_signal(signal.SIGINT)
         out, said = started.communicate(timeout=60)
     assert (started.returncode, out, said) == (0, "", "")
+
+
+def test_a_server_that_is_told_to_end_lets_answers_end_first(corpus_home: Path) -> None:
+    with process(corpus_home, module=("tests.browser.slow_server", str(corpus_home))) as started:
+        assert started.stderr is not None
+        address = re.findall(r"http://\S+", started.stderr.readline())[0]
+        body = {"question": "We have no labelled data and two weeks. Should we fine-tune?", "stream": True}
+        with httpx.stream("POST", f"{address}/api/ask", json=body, timeout=60) as response:
+            pieces = response.iter_text()
+            text = next(pieces)
+            assert "event: answer" not in text
+            started.send_signal(signal.SIGTERM)
+            text += "".join(pieces)
+        _, said = started.communicate(timeout=60)
+    assert text.count("event: answer") == 1
+    assert started.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in said
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/healthz")
