@@ -51,6 +51,20 @@ class ReasonObject(_Object):
     citation: int | None
 
 
+class WhyNotObject(_Object):
+    """The person's words that speak against an approach, and how."""
+
+    you_said: str
+    reason: str
+
+
+class AlternativeObject(_Object):
+    """An approach that was not advised, the likeliest first."""
+
+    approach: Approach
+    why_not: list[WhyNotObject]
+
+
 class VerdictObject(_Object):
     """What is advised and why."""
 
@@ -62,6 +76,7 @@ class VerdictObject(_Object):
     would_change: list[str]
     first_step: str
     next_steps: list[str]
+    alternatives: list[AlternativeObject]
 
 
 class QuestionObject(_Object):
