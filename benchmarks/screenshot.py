@@ -1,4 +1,4 @@
-"""`python -m benchmarks.screenshot`: the README's picture, taken of the real page."""
+"""`python -m benchmarks.screenshot`: a picture of every tab of the real page, for the README and for looking at."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ui.chat import STARTERS
 
-PICTURE = Path(__file__).parent.parent / "docs" / "page.png"
+PICTURES = Path(__file__).parent.parent / "docs"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -22,27 +22,48 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 90_000  # milliseconds
 
 
 def main() -> int:
-    """Start the page, ask the first starter, open the sources, take the picture."""
+    """Start the page, ask the first starter, and take the pictures: each tab, and a phone in the dark."""
     command = [sys.executable, "-m", "ui.cli", "chat", "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server, sync_playwright() as driver:
         assert server.stderr is not None
         address = next(m[0] for line in server.stderr if (m := re.search(r"http://[\d.]+:\d+", line)))
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        page = browser.new_page(viewport={"width": 1100, "height": 1180})
-        page.goto(address)
-        page.fill("#question textarea", next(iter(STARTERS.values())))
-        page.keyboard.press("Enter")
-        page.click("#chat .panel summary", timeout=60_000)
-        page.wait_for_timeout(500)
-        PICTURE.parent.mkdir(exist_ok=True)
-        page.screenshot(path=str(PICTURE))
+        page = _asked(browser, address, width=1280, height=900)
+        _take(page, "page")
+        page.get_by_role("tab", name="Your project", exact=True).click()
+        _take(page, "project")
+        page.get_by_role("tab", name="How this was made", exact=True).click()
+        _take(page, "made")
+        for tab, name in (("Prompt lab", "lab"), ("Costs", "costs"), ("Knowledge", "knowledge")):
+            page.get_by_role("tab", name=tab, exact=True).click()
+            if name == "lab":
+                page.click("#lab-show")
+                expect(page.locator("#lab-1 pre").first).to_be_visible(timeout=PATIENCE)
+            _take(page, name)
+        _take(_asked(browser, address, width=390, height=844, dark=True), "phone")
         browser.close()
         server.kill()
-    print(f"wrote {PICTURE}")
     return 0
+
+
+def _asked(browser: Browser, address: str, *, width: int, height: int, dark: bool = False) -> Page:
+    scheme = "dark" if dark else "light"
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(address)
+    page.fill("#question textarea", next(iter(STARTERS.values())))
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat .panel .status")).to_be_visible(timeout=PATIENCE)
+    return page
+
+
+def _take(page: Page, name: str) -> None:
+    page.wait_for_timeout(1500)
+    page.screenshot(path=str(PICTURES / f"{name}.png"))
+    print(f"wrote docs/{name}.png")
 
 
 if __name__ == "__main__":

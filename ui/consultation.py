@@ -6,6 +6,7 @@ Nothing is kept here between two events: the page sends the conversation and the
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -16,13 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.consultant import Consultant
 from bot.errors import BadEdit, BadQuestion, ConsultantError
-from bot.types import Considered, Edit, Message, ProjectBrief, Statement, so_far
+from bot.evaluation.recorded import BadScores, scores_of
+from bot.types import Considered, Edit, Message, ProjectBrief, PromptVersion, Statement, so_far
 from knowledge.errors import KnowledgeError
 from ui import export, panels, render, turns
 from ui.api import logged
 from ui.feedback import Feedback
 from ui.turns import Turn
 
+log = logging.getLogger(__name__)
 # What changes on the page, by the names of its parts.
 Shown = dict[str, Any]
 # What may be said of an answer; the page shows the first two as thumbs, the others as reasons.
@@ -107,11 +110,18 @@ class Consultation:
         shown: Shown = {
             "chatbot": [*given, *said, *([turns.panel(below, answer.question)] if below else [])],
             "sources": panels.sources(answer, self.library),
-            "made": panels.made(answer, self.book),
+            "made": panels.made(answer, self.book, self._measured(answer.prompt)),
         }
         if answer.verdict:
             shown["verdict"] = panels.verdict(understood, answer)
         yield shown
+
+    def _measured(self, prompt: PromptVersion) -> str:
+        try:
+            return panels.measured(scores_of(self.consultant.retriever.home.path, prompt.id, prompt.version))
+        except BadScores as error:
+            log.warning("%s", error)
+            return ""
 
     def _concluded(self, given: Sequence[Turn], edits: Sequence[Edit]) -> Considered:
         """What is known by the last message, with the last verdict: a question in between has none of its own."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bot.evaluation.recorded import Recorded
 from bot.prompts import loader
 from bot.types import Answer, Block, Considered, Edit, Fact, ProjectBrief, Statement, Verdict, VerdictReason
 from bot.verdict import NAMES, contributions, relevance
@@ -200,6 +201,18 @@ def made(answer: Answer | None, book: SignalBook | None, measured: str = "") -> 
         blocks=_blocks(answer),
         took=list(_took(answer)),
     )
+
+
+def measured(found: Sequence[Recorded]) -> str:
+    """How a prompt version scored in the last recorded evaluation, in a sentence; "" when it has none."""
+    if not found:
+        return ""
+    latest = found[0]
+    told = [f"{r.name} {_rate({'rate': r.value, 'interval': r.interval})}" for r in latest.rates if r.name in _TOLD]
+    return f"On {latest.cases} cases, {latest.on}: {', '.join(told)}." if told else ""
+
+
+_TOLD = ("cases passed", "approach", "sentences supported", "quotes verbatim")
 
 
 def _rules(brief: ProjectBrief, book: SignalBook) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from bs4 import BeautifulSoup
 
 from bot import assemble
 from bot.consultant import Consultant
+from bot.evaluation.recorded import scores_of
 from bot.settings import read_settings
 from bot.types import Answer, Considered, Edit, Message
-from ui import chat, render, turns
+from ui import chat, panels, render, turns
 from ui.consultation import Consultation, read_corrections, record
 from ui.turns import Turn
 
@@ -37,6 +39,7 @@ class Listener:
     def __init__(self, consultant: Consultant) -> None:
         self.consultant = consultant
         self.book = consultant.book
+        self.retriever = consultant.retriever
         self.heard: list[tuple[str, list[Message]]] = []
 
     def consider(self, question: str, history: list[Message], edits: Sequence[Edit]) -> Considered:
@@ -239,3 +242,16 @@ def test_after_a_question_in_between_a_correction_still_moves_the_verdict(consul
     kept = json.dumps({"turns": [{"role": t["role"], "content": turns.text(t)} for t in given]})
     assert "Prompt engineering" in desk.opened(kept)["verdict"]
     assert desk.corrected([], "[]", "labelled_data", "Tens of thousands") == {}
+
+
+def test_how_it_was_made_tells_how_the_prompt_scored(consultant: Consultant, tmp_path: Path) -> None:
+    answer = consultant.ask(PROJECT)
+    row = {"name": "approach", "passed": 9, "of": 10}
+    scores = {"prompt": answer.prompt.id, "version": answer.prompt.version, "model": "quoting", "on": "2026-11-27",
+              "suite": "s", "cases": 10, "files": [], "rates": [row]}  # fmt: skip
+    (tmp_path / "prompt-scores.json").write_text(json.dumps({"schema": 1, "scores": [scores]}))
+    found = scores_of(tmp_path, answer.prompt.id, answer.prompt.version)
+    told = panels.measured(found)
+    assert told == "On 10 cases, 2026-11-27: approach 90% (60% to 98%)."
+    assert told in panel(panels.made(answer, consultant.book, told)).get_text()
+    assert panels.measured([]) == ""
