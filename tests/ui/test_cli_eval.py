@@ -167,8 +167,13 @@ def test_scores_are_recorded_for_each_prompt(home: Path, cases: Path, server: Mo
     prompts = ["--model", f"{server.url}#fine", "--prompt", "full", "--prompt", "full@delimiters"]
     done = run(home, cases, "--filter", "labels", *prompts, "--record")
     found = read_scores(home)
-    assert sorted((one.prompt, one.cases) for one in found) == [("full", 1), ("full@delimiters", 1), ("quoting", 3)]
-    assert done.stderr.count("Recorded 1 cases for full") == 2
+    assert sorted((one.prompt, one.cases) for one in found) == [
+        ("advise", 1),
+        ("advise@delimiters", 1),
+        ("quoting", 3),
+    ]
+    assert len({one.version for one in found}) == 3
+    assert done.stderr.count("Recorded 1 cases for advise") == 2
     assert read_cited(home).questions == 1
 
 
