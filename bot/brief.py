@@ -14,13 +14,15 @@ import numpy as np
 
 from bot.errors import BadEdit
 from bot.queries import is_question
-from bot.types import SAID, Edit, Fact, Kind, Origin, ProjectBrief, Queries
+from bot.types import RECOGNISED, SAID, Edit, Fact, Kind, Origin, ProjectBrief, Queries
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
 
 Embed = Callable[[Sequence[str]], Vector]
 # What is set by hand is a phrase, in characters.
 LONGEST_EDIT = 200
+# How probable it must be that a message without a word of the field tells of a system to build.
+TELLS = 0.5
 # What is less probable counts for nothing.
 LEAST = 0.02
 _HYPOTHESIS = re.compile(
@@ -32,7 +34,8 @@ _HYPOTHESIS = re.compile(
 _OF_ANYTHING = frozenset({"context", "team", "budget", "time", "hardware", "wish", "error_cost", "accuracy"})
 _FIELD = re.compile(
     r"\b(?:a\.?i\.?|(?:chat ?)?gpt\S*|llms?|(?:chat ?)?bots?|assistants?|models?|prompt\w*|fine[- ]?tun\w*|rag|"
-    r"retriev\w*|lora|sft|embedding\w*|vectors?|machine learning|agents?|classif\w*|automat\w*)\b",
+    r"retriev\w*|lora|sft|embedding\w*|vectors?|machine learning|agents?|classif\w*|automat\w*|build|tools?|"
+    r"software)\b",
     re.I,
 )
 
@@ -113,17 +116,24 @@ def kind_of(queries: Queries, brief: ProjectBrief) -> Kind:
     if queries.kind == "reply":
         return "project"
     said = [fact for fact in brief.told if fact.quote in queries.message]
-    tells = any(fact.slot not in _OF_ANYTHING for fact in said)
+    of_system = _of_system(said)
+    # "Recommend me a novel" means a task a little; only who speaks of such systems means it by that.
+    tells = of_system >= (RECOGNISED if _FIELD.search(queries.message) else TELLS)
     advice = _ASKS_FOR_ADVICE.search(queries.message) is not None
     wishes = advice or any(fact.slot == "wish" for fact in said)
     if queries.kind == "project":
         # Once a project is on the table, the team or the time are said of it.
-        adds = bool(said) and any(fact.slot not in _OF_ANYTHING for fact in brief.told)
+        adds = bool(said) and _of_system(brief.told) >= TELLS
         return "project" if tells or adds or _FIELD.search(queries.message) else "off-topic"
     states = any(not is_question(clause.text) for clause in queries.clauses)
     personal = _FOR_SOMEBODY.search(queries.message) and (advice or not _ASKS_TO_EXPLAIN.match(queries.message))
     supposes = _HYPOTHESIS.match(queries.message) is not None
     return "project" if (tells or wishes) and (states or personal or supposes) else "question"
+
+
+def _of_system(facts: Sequence[Fact]) -> float:
+    """How much facts tell of a system to build, by their probabilities."""
+    return sum(fact.probability for fact in facts if fact.slot not in _OF_ANYTHING)
 
 
 def _by_slot(facts: Sequence[Fact]) -> dict[str, list[Fact]]:

@@ -1,8 +1,8 @@
 """Words of a project → the signals they mean: a logistic regression for each signal, on what a clause means and says.
 
 There is one for each slot too: whether a clause says anything of it is learnt from the clauses of all its signals,
-and so is surer in new words than which of them it is. Signals that come to less together share what their slot comes
-to.
+and so is surer in new words than which of them it is. The signals of SHARED that come to less together share what
+their slot comes to; for the other slots that moved verdicts by words beside the point.
 
 Trained when the index is built, on the examples in signals.yaml and the labelled clauses of messages.jsonl. A clause
 goes in as its embedding, read in the context of its message, its words (tf-idf of stems and pairs of stems), and the
@@ -29,6 +29,8 @@ Vector = NDArray[np.float32]
 WORDS, REGULARISATION, STEPS = 0.8, 0.1, 80
 # What is left of the probability of a signal whose range the told amount lies beside.
 OUTSIDE = 0.2
+# A task is told in more words than examples can hold.
+SHARED = frozenset({"task"})
 _NUMBER = re.compile(r"\d[\d.,]*\s?[km]?\b")
 
 
@@ -69,7 +71,7 @@ def train(
     counter = _word_counter()
     counter.fit(texts)
     model = MLPClassifier((), solver="lbfgs", alpha=REGULARISATION, max_iter=STEPS, max_fun=2 * STEPS, random_state=0)
-    of_slots = np.stack([labels[:, members].any(axis=1) for members in _members(slots)], axis=1)
+    of_slots = np.stack([labels[:, members].any(axis=1) for members in _members(slots).values()], axis=1)
     # Stopping early regularises too; the steps were chosen by the benchmark.
     ignore_warnings(category=ConvergenceWarning)(model.fit)(
         _features(counter, ranges, texts, vectors), np.hstack([labels, of_slots]).astype(np.int64)
@@ -109,16 +111,18 @@ class Recogniser:
         probabilities = 1 / (1 + np.exp(-logits))
         scores, of_slots = np.split(probabilities, [len(self.signals)], axis=1)
         scores = np.where(_beside(self._trained.ranges, texts), OUTSIDE * scores, scores)
-        for members, wanted in zip(self._of_slots, of_slots.T, strict=True):
+        for (slot, members), wanted in zip(self._of_slots.items(), of_slots.T, strict=True):
+            if slot not in SHARED:
+                continue
             together = np.maximum(scores[:, members].sum(axis=1), np.finfo(np.float32).tiny)
             scores[:, members] *= np.maximum(wanted / together, 1)[:, None]
         return np.asarray(scores, dtype=np.float32)
 
 
-def _members(slots: Sequence[str]) -> list[NDArray[np.intp]]:
+def _members(slots: Sequence[str]) -> dict[str, NDArray[np.intp]]:
     """The places of each slot's signals, in the order in which the slots first come."""
     named = np.array(slots)
-    return [np.flatnonzero(named == slot) for slot in dict.fromkeys(slots)]
+    return {slot: np.flatnonzero(named == slot) for slot in dict.fromkeys(slots)}
 
 
 def _features(counter: Any, ranges: Sequence[Range | None], texts: Sequence[str], vectors: Vector) -> Any:
