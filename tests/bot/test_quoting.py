@@ -343,7 +343,7 @@ def test_who_asks_for_leave_is_answered_and_not_asked(message: str, consultant: 
 
 
 def test_a_project_that_is_asked_about_gets_no_sentences_from_far_off(consultant: Consultant) -> None:
-    answer = consultant.ask("We run a museum shop with two branches. What should we build?")
+    answer = consultant.ask("Our zoo has 90 keepers and 400 animals. What should we build?")
     assert [s.block for s in answer.statements] == ["lead", "question"]
     assert (answer.status, answer.citations) == ("grounded", ())
 

@@ -61,6 +61,8 @@ def test_a_new_conversation_ends_the_answer_that_streams(slow: Page) -> None:
     ask(slow, PROJECT)
     expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
     slow.click("#new")
+    expect(slow.locator("#chat .message")).to_have_count(0, timeout=PATIENCE)
+    # Nor does what was still under way come after.
     slow.wait_for_timeout(1500)
     assert slow.locator("#chat .message").count() == 0
     expect(slow.get_by_role("button", name="Send")).to_be_visible()
