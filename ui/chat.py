@@ -260,7 +260,8 @@ def _wire_feedback(parts: Parts, consultation: Consultation, collector: Collecto
         index = chosen.index if isinstance(chosen.index, int) else chosen.index[0]
         gr.Info(collector.keep(consultation.judged(given, corrections, index, chosen.liked)))
 
-    parts.chatbot.like(judged, [parts.chatbot, parts.corrections], None, queue=False, **_PRIVATE)
+    # A thank-you is shown only by way of the queue.
+    parts.chatbot.like(judged, [parts.chatbot, parts.corrections], None, **_PRIVATE)
 
 
 def _wire_costs(parts: Parts, tab: CostsTab, ends: list[Any], consultation: Consultation) -> None:

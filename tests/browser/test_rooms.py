@@ -56,7 +56,7 @@ def test_the_lab_shows_what_each_variant_sends_and_without_a_model_how_to_get_on
 
 def test_what_somebody_thinks_of_an_answer_is_kept(page: Page) -> None:
     ask(page, PROJECT)
-    page.get_by_label("like", exact=True).last.click()
+    page.get_by_label("Like", exact=True).last.click()
     expect(page.get_by_text("Thank you, that was kept.")).to_be_visible(timeout=PATIENCE)
 
 
