@@ -89,9 +89,13 @@ class VerdictReason:
 
 @dataclass(frozen=True)
 class Change:
-    """What would change the verdict: with this answer for the slot it would be `approach`; `text` says so."""
+    """What would change the verdict: with this answer to what the slot `ask`s it would be `approach`.
+
+    `text` says so in a sentence or two.
+    """
 
     slot: str
+    ask: str
     answer: str
     approach: Approach
     text: str

@@ -148,5 +148,5 @@ def _would_change(brief: ProjectBrief, verdict: Verdict, book: SignalBook, *, li
             other = sums.outcome_if(signal)
             if other not in (verdict.approach, "ask-first") and other not in found:
                 text = f"{slot.ask} If the answer were “{words}”, my advice would be {NAMES[other]}."
-                found[other] = Change(slot.name, words, other, text)
+                found[other] = Change(slot.name, slot.ask, words, other, text)
     return tuple(found.values())[:limit]

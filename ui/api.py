@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from bot.errors import BadQuestion
 from bot.types import Edit, Message, Role
-from ui import render
+from ui import contract, render
 from ui.asking import Desk
 from ui.contract import AnswerObject, ErrorObject, HealthObject
-from ui.replies import HOW_TO_ASK, logged
+from ui.replies import HOW_TO_ASK
 from ui.streaming import EventStream, pages, pieces, whole
 
-__all__ = ["AskRequest", "logged", "read_history", "routes"]
+__all__ = ["AskRequest", "read_history", "routes"]
 
 MAX_TURNS = 200
 MAX_EDITS = 40
@@ -111,7 +111,7 @@ def routes(desk: Desk, library: Path | None = None) -> APIRouter:
         if body.stream:
             return EventStream(asked, pages(asked, library) if body.html else pieces(asked))
         answer = await whole(asked, request)
-        return JSONResponse(render.to_json(answer)) if answer else Response(status_code=GONE)
+        return JSONResponse(contract.to_json(answer)) if answer else Response(status_code=GONE)
 
     @router.get("/api/openapi.json", include_in_schema=False)
     def document() -> dict[str, Any]:

@@ -7,15 +7,10 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import gradio as gr
-import nh3
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from bot.consultant import Consultant
@@ -29,7 +24,9 @@ from knowledge.retriever import Retriever
 from knowledge.sentences import without_markers
 from knowledge.types import Passage, Source
 from ui.library import TOPICS
-from ui.render import LIBRARY_DOCUMENTS, section_address
+from ui.parts import PRIVATE, markup
+from ui.render import library_address, markdown_html, one_line, source_address, source_words
+from ui.templating import template
 
 # Documents that were added beside the corpus belong to no folder of it.
 OWN = "own"
@@ -37,25 +34,6 @@ SHELVES = {**TOPICS, OWN: "Your own documents"}
 ALL = "all"
 FIRST = "approaches"
 _PARAGRAPH = '<p role="status">{}</p>'
-# What a passage may look like: its words, lists and tables, but no links and no pictures.
-_TAGS = {
-    "p",
-    "ul",
-    "ol",
-    "li",
-    "strong",
-    "em",
-    "code",
-    "pre",
-    "blockquote",
-    "table",
-    "thead",
-    "tbody",
-    "tr",
-    "th",
-    "td",
-}
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 @dataclass(frozen=True)
@@ -135,7 +113,7 @@ class Catalogue:
         ]
         if not shelves:
             return _PARAGRAPH.format("No document of this topic is in the index.")
-        return _one_line(_template().documents(shelves, cited))
+        return one_line(_macros().documents(shelves, cited))
 
     def search(self, question: str) -> str:
         """The passages that are found for some words, as HTML; raises BadQuestion or KnowledgeError."""
@@ -145,7 +123,7 @@ class Catalogue:
         retrieval = self.retriever.retrieve([words])
         titles = retrieval.generation.store.titles()
         found = [self._found(passage, titles[passage.chunk.doc]) for passage in retrieval.passages]
-        return _one_line(_template().passages(found, words))
+        return one_line(_macros().passages(found, words))
 
     def _read(self) -> list[Page]:
         """All documents in the order of their titles; read anew when another index is served."""
@@ -161,19 +139,15 @@ class Catalogue:
         return Shelf(SHELVES[topic], columns, tuple(entries))
 
     def _entry(self, page: Page, row: DocumentRow) -> Entry:
-        sections = tuple(Linked(s, self._address(row.id, s.heading)) for s in row.sections)
-        return Entry(row, self._address(row.id), sections, tuple(map(_reference, page.document.sources)))
+        sections = tuple(Linked(s, library_address(self.library, row.id, s.heading)) for s in row.sections)
+        return Entry(
+            row, library_address(self.library, row.id), sections, tuple(map(_reference, page.document.sources))
+        )
 
     def _found(self, passage: Passage, title: str) -> Found:
         chunk = passage.chunk
-        return Found(title, chunk.heading, self._address(chunk.doc, chunk.heading), passage_html(chunk.text))
-
-    def _address(self, doc: str, heading: str = "") -> str:
-        """Where a document or a section of it stands in the library; empty when it has no page there."""
-        if not self.library or not (self.library / LIBRARY_DOCUMENTS / f"{doc}.html").is_file():
-            return ""
-        place = section_address(doc, heading) if heading else f"{LIBRARY_DOCUMENTS}/{doc}.html"
-        return quote(f"{self.library.name}/{place}", safe="/#%")
+        body = Markup(markdown_html(without_markers(chunk.text)))  # noqa: S704
+        return Found(title, chunk.heading, library_address(self.library, chunk.doc, chunk.heading), body)
 
 
 def shelf_of(topic: str) -> str:
@@ -185,44 +159,18 @@ def shelf_of(topic: str) -> str:
     return topic if topic in TOPICS else OWN
 
 
-def passage_html(text: str) -> Markup:
-    """A passage's Markdown as HTML, source markers left out; safe to insert.
-
-    >>> passage_html("Use **LoRA** first. [@hu2021] <script>")
-    Markup('<p>Use <strong>LoRA</strong> first. &lt;script&gt;</p>\\n')
-    """
-    return Markup(nh3.clean(_MARKDOWN.render(without_markers(text)), tags=_TAGS, attributes={}))  # noqa: S704
-
-
 def _pages_of(generation: Generation) -> list[Page]:
     documents = map(generation.store.document, generation.store.titles())
     return sorted((Page(d) for d in documents if d is not None), key=lambda page: page.document.title.casefold())
 
 
 def _reference(source: Source) -> Reference:
-    words = ", ".join(str(part) for part in (source.authors, source.year) if part)
-    try:
-        safe = urlsplit(source.url).scheme in ("http", "https")
-    except ValueError:
-        safe = False
-    return Reference(f"{words}: {source.title}" if words else source.title, source.url if safe else "")
+    return Reference(source_words(source), source_address(source))
 
 
-def _one_line(body: str) -> str:
-    """HTML for a Markdown component, in which an empty line would end it."""
-    kept = re.sub(r"<pre>.*?</pre>", lambda program: program[0].replace("\n", "<br>"), body, flags=re.S)
-    return kept.replace("\n", " ")
-
-
-@cache
-def _template() -> Any:
+def _macros() -> Any:
     """The macros of browse.html.j2; they escape what they are given."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    return (
-        Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        .get_template("browse.html.j2")
-        .module
-    )
+    return template("browse").module
 
 
 def build_tab(consultant: Consultant, library: Path | None = None, tab: gr.Tab | None = None) -> None:
@@ -242,13 +190,12 @@ def build_tab(consultant: Consultant, library: Path | None = None, tab: gr.Tab |
         submit_btn="Search",
         elem_id="library-search",
     )
-    found = gr.Markdown(sanitize_html=False, latex_delimiters=[], elem_classes="tab-html", elem_id="library-found")
+    found = markup(elem_classes="tab-html", elem_id="library-found")
     topics = [*((name, topic) for topic, name in SHELVES.items()), ("All documents", ALL)]
     topic = gr.Dropdown(topics, value=FIRST, label="Topic", filterable=False, elem_id="library-topic")
-    listed = gr.Markdown(sanitize_html=False, latex_delimiters=[], elem_classes="tab-html", elem_id="library-list")
-    private: dict[str, Any] = {"api_visibility": "private"}
-    box.submit(lambda words: _told(catalogue.search, words), box, found, **private)
-    listing = {"fn": lambda chosen: _told(catalogue.listing, chosen), "inputs": topic, "outputs": listed, **private}
+    listed = markup(elem_classes="tab-html", elem_id="library-list")
+    box.submit(lambda words: _told(catalogue.search, words), box, found, **PRIVATE)
+    listing = {"fn": lambda chosen: _told(catalogue.listing, chosen), "inputs": topic, "outputs": listed, **PRIVATE}
     topic.change(**listing)
     if tab:
         tab.select(**listing)

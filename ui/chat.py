@@ -16,6 +16,7 @@ from ui import browse, costs, lab, render, turns
 from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
 from ui.costs import CostsTab
 from ui.feedback import Collector, default_url
+from ui.parts import INSTANTLY, PRIVATE, QUIETLY, markup
 from ui.turns import Turn
 
 TITLE = "Consultant"
@@ -46,8 +47,8 @@ HEAD += f"""<meta name="description" content="{TAGLINE}">
 SEND, STOP = "Send", "Stop"
 _READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)
 _ANSWERING: dict[str, Any] = gr.update(submit_btn=False, stop_btn=STOP)
-# A private event is wired to the page alone: it is no endpoint of an API.
-_PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# The new value of each component that changes.
+Changes = dict[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Parts:
         """Every part, as the outputs of an event."""
         return [getattr(self, field.name) for field in fields(self)]
 
-    def changed(self, shown: Shown) -> dict[Any, Any]:
+    def changed(self, shown: Shown) -> Changes:
         """What an event returns: the new value of each part that is named."""
         return {getattr(self, name): value for name, value in shown.items()}
 
@@ -82,16 +83,17 @@ def build(consultant: Consultant, library: Path | None = None, settings: Setting
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
         settings = settings or read_settings()
+        consultation = Consultation(consultant, library)
         with gr.Tabs(elem_id="rooms"):
             with gr.Tab("Consultation", id="consultation"):
-                parts, conversation_ends = _consultation(Consultation(consultant, library), settings)
+                parts, conversation_ends = _consultation(consultation, settings)
             with gr.Tab("Prompt lab", id="lab"):
                 lab.build_tab(lab.Lab(consultant, settings))
             with gr.Tab("Costs", id="costs"):
                 tab = costs.build_tab(library)
             with gr.Tab("Knowledge", id="knowledge") as knowledge:
                 browse.build_tab(consultant, library, knowledge)
-        _wire_costs(parts, tab, conversation_ends, Consultation(consultant, library))
+        _wire_costs(parts, tab, conversation_ends, consultation)
     return page  # type: ignore[no-any-return]
 
 
@@ -103,24 +105,17 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
             with gr.Row(elem_id="tools"):
                 new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
                 export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
-            exports = _markup("", "exports")
-            _markup('<div class="conversations"></div>', "conversations")
+            exports = markup(elem_id="exports")
+            markup('<div class="conversations"></div>', elem_id="conversations")
         with gr.Column(scale=5, min_width=320, elem_id="beside"):
             project, verdict, supposed, sources, made = _panels(consultation)
     parts = Parts(
-        chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), _markup("", "kept")
+        chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), markup(elem_id="kept")
     )
     streams, ends = _wire_conversation(parts, new, consultation)
     _wire_panels(parts, streams, consultation)
     _wire_feedback(parts, consultation, Collector(settings.feedback_db or default_url(settings.home)))
-    export.click(
-        consultation.exported,
-        [parts.chatbot, parts.corrections],
-        exports,
-        queue=False,
-        show_progress="hidden",
-        **_PRIVATE,
-    )
+    export.click(consultation.exported, [parts.chatbot, parts.corrections], exports, **INSTANTLY)
     return parts, ends
 
 
@@ -163,143 +158,139 @@ def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
     empty = consultation.empty()
     with gr.Tabs(elem_id="panels"):
         with gr.Tab("Verdict", id="verdict"):
-            supposed, verdict = _markup("", "supposed"), _markup(empty["verdict"], "verdict")
+            supposed, verdict = markup(elem_id="supposed"), markup(empty["verdict"], elem_id="verdict")
         with gr.Tab("Your project", id="project"):
-            project = _markup(empty["project"], "project")
+            project = markup(empty["project"], elem_id="project")
         with gr.Tab("Sources", id="sources"):
-            sources = _markup(empty["sources"], "sources")
+            sources = markup(empty["sources"], elem_id="sources")
         with gr.Tab("How this was made", id="made"):
-            made = _markup(empty["made"], "made")
+            made = markup(empty["made"], elem_id="made")
     return project, verdict, supposed, sources, made
-
-
-def _markup(body: str, name: str) -> gr.Markdown:
-    """A place for HTML that ui/render.py made and sanitised; Gradio's own HTML component needs eval."""
-    return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], elem_id=name)
 
 
 def _hidden(name: str, value: str = "") -> gr.Textbox:
     return gr.Textbox(value, show_label=False, elem_id=name, elem_classes="channel")
 
 
+class Answering:
+    """What each event does that is answered: it makes the conversation that is to be answered, and shows it grow."""
+
+    def __init__(self, parts: Parts, consultation: Consultation) -> None:
+        self._parts = parts
+        self._consultation = consultation
+
+    def answered(self, given: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
+        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
+        yield {self._parts.box: {**_ANSWERING, **box}, self._parts.chatbot: given}
+        for shown in self._consultation.answered(given, corrections):
+            yield self._parts.changed(shown)
+
+    def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
+        """What stands in the box; an empty one changes nothing."""
+        if clean(text or ""):
+            yield from self.answered([*given, turns.asks(text)], corrections, value="")
+
+    def starter(self, given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
+        """A starter that was pressed."""
+        yield from self.answered([*given, turns.asks(str(chosen.value["text"]))], corrections)
+
+    def replied(self, given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
+        """A quick reply that was pressed."""
+        yield from self.answered([*given, turns.asks(str(chosen.value))], corrections)
+
+    def retried(self, given: list[Turn], corrections: str, chosen: gr.RetryData) -> Iterator[Changes]:
+        """An answer that is to be given anew."""
+        yield from self.answered(given[: _index(chosen) + 1], corrections)
+
+    def edited(self, given: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[Changes]:
+        """A message that was put otherwise; what came after it is gone."""
+        text = render.unescape_markdown(str(chosen.value))
+        yield from self.answered([*given[: _index(chosen)], turns.asks(text)], corrections)
+
+    def again(self, _: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
+        """The last message once more, by what was corrected since."""
+        yield from self.answered(turns.until_asked(given), corrections)
+
+
 def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> tuple[list[Any], list[Any]]:
     """The events that are answered; returns them, so that others can cancel them, and what follows each."""
     said = [parts.chatbot, parts.corrections]
-    quietly: dict[str, Any] = {"show_progress": "hidden", **_PRIVATE}
-
-    def answered(given: list[Turn], corrections: str, **box: Any) -> Iterator[dict[Any, Any]]:
-        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
-        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given}
-        for shown in consultation.answered(given, corrections):
-            yield parts.changed(shown)
-
-    def asked(text: str, given: list[Turn], corrections: str) -> Iterator[dict[Any, Any]]:
-        # An empty box changes nothing.
-        if clean(text or ""):
-            yield from answered([*given, turns.asks(text)], corrections, value="")
-
-    def starter(given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[dict[Any, Any]]:
-        yield from answered([*given, turns.asks(str(chosen.value["text"]))], corrections)
-
-    def replied(given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[dict[Any, Any]]:
-        yield from answered([*given, turns.asks(str(chosen.value))], corrections)
-
-    def retried(given: list[Turn], corrections: str, chosen: gr.RetryData) -> Iterator[dict[Any, Any]]:
-        yield from answered(given[: int(chosen.index) + 1], corrections)  # type: ignore[arg-type]
-
-    def edited(given: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[dict[Any, Any]]:
-        index = chosen.index if isinstance(chosen.index, int) else chosen.index[0]
-        text = render.unescape_markdown(str(chosen.value))
-        yield from answered([*given[:index], turns.asks(text)], corrections)
-
-    def again(given: list[Turn], corrections: str) -> Iterator[dict[Any, Any]]:
-        yield from answered(turns.until_asked(given), corrections)
-
+    does, again = Answering(parts, consultation), _hidden("again")
+    events: list[tuple[Any, Callable[..., Any], list[Any]]] = [
+        (parts.chatbot.example_select, does.starter, said),
+        (parts.chatbot.option_select, does.replied, said),
+        (parts.chatbot.retry, does.retried, said),
+        (parts.chatbot.edit, does.edited, said),
+        (again.submit, does.again, [again, *said]),
+    ]
     # While an answer streams, another question is not taken from the box: it waits there.
-    streams: list[Any] = [
-        parts.box.submit(
-            asked, [parts.box, *said], parts.all, trigger_mode="once", show_progress="hidden", **_PRIVATE
-        )
-    ]
-    events: list[tuple[Any, Callable[..., Any]]] = [
-        (parts.chatbot.example_select, starter),
-        (parts.chatbot.option_select, replied),
-        (parts.chatbot.retry, retried),
-        (parts.chatbot.edit, edited),
-        (_hidden("again").submit, again),
-    ]
-    for event, change in events:
-        streams.append(event(change, said, parts.all, cancels=list(streams), **quietly))
+    streams: list[Any] = [parts.box.submit(does.asked, [parts.box, *said], parts.all, trigger_mode="once", **QUIETLY)]
+    for event, change, given in events:
+        streams.append(event(change, given, parts.all, cancels=list(streams), **QUIETLY))
     # Also runs once a stopped answer has really ended; before that another question would not be taken.
-    ends = [
-        stream.then(
-            lambda given, corrections: (_READY, record(given, corrections)),
-            said,
-            [parts.box, parts.kept],
-            queue=False,
-            **quietly,
-        )
-        for stream in streams
-    ]
-    parts.box.stop(None, None, None, cancels=streams, **_PRIVATE)
-    parts.chatbot.undo(_undo, parts.chatbot, [parts.chatbot, parts.box], queue=False, **_PRIVATE)
-    gr.on(
-        [new.click, parts.chatbot.clear],
-        lambda: parts.changed({**consultation.empty(), "box": {**_READY, "value": ""}, "kept": ""}),
-        None,
-        parts.all,
-        cancels=streams,
-        queue=False,
-        **quietly,
-    )
+    ends = [stream.then(_ended, said, [parts.box, parts.kept], **INSTANTLY) for stream in streams]
+    parts.box.stop(None, None, None, cancels=streams, **PRIVATE)
+    parts.chatbot.undo(_undo, parts.chatbot, [parts.chatbot, parts.box], **INSTANTLY)
+
+    def anew() -> Changes:
+        return parts.changed({**consultation.empty(), "box": {**_READY, "value": ""}, "kept": ""})
+
+    gr.on([new.click, parts.chatbot.clear], anew, None, parts.all, cancels=streams, **INSTANTLY)
     return streams, ends
+
+
+def _ended(given: list[Turn], corrections: str) -> tuple[Any, str]:
+    """The box takes the next question, and the browser keeps the conversation."""
+    return _READY, record(given, corrections)
+
+
+def _index(chosen: Any) -> int:
+    """The turn that an event is about; in a group of turns, the first of it."""
+    return int(chosen.index if isinstance(chosen.index, int) else chosen.index[0])
 
 
 def _wire_feedback(parts: Parts, consultation: Consultation, collector: Collector) -> None:
     def judged(given: list[Turn], corrections: str, chosen: gr.LikeData) -> None:
-        index = chosen.index if isinstance(chosen.index, int) else chosen.index[0]
-        gr.Info(collector.keep(consultation.judged(given, corrections, index, chosen.liked)))
+        gr.Info(collector.keep(consultation.judged(given, corrections, _index(chosen), chosen.liked)))
 
     # A thank-you is shown only by way of the queue.
-    parts.chatbot.like(judged, [parts.chatbot, parts.corrections], None, **_PRIVATE)
+    parts.chatbot.like(judged, [parts.chatbot, parts.corrections], None, **PRIVATE)
 
 
 def _wire_costs(parts: Parts, tab: CostsTab, ends: list[Any], consultation: Consultation) -> None:
     """After each answer the figures that the person named go into the costs; what was set there by hand stays."""
-    instantly: dict[str, Any] = {"queue": False, "show_progress": "hidden", **_PRIVATE}
 
     def filled(given: list[Turn], corrections: str) -> list[Any]:
         now, before = consultation.briefs(given, corrections)
         return tab.filled(now, before)
 
     for end in ends:
-        done = end.then(filled, [parts.chatbot, parts.corrections], tab.outputs, **instantly)
-        done.then(tab.redrawn, list(tab.numbers), list(tab.figures), **instantly)
+        done = end.then(filled, [parts.chatbot, parts.corrections], tab.outputs, **INSTANTLY)
+        done.then(tab.redrawn, list(tab.numbers), list(tab.figures), **INSTANTLY)
 
 
 def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -> None:
     """The events that the page's own scripts start, each by writing into a hidden box."""
     said = [parts.chatbot, parts.corrections]
-    instantly: dict[str, Any] = {"queue": False, "show_progress": "hidden", **_PRIVATE}
 
-    def corrected(told: str, given: list[Turn], corrections: str) -> dict[Any, Any]:
+    def corrected(told: str, given: list[Turn], corrections: str) -> Changes:
         slot, _, value = told.partition("=")
         shown = consultation.corrected(given, corrections, slot, value)
         kept = record(given, shown.get("corrections", corrections))
         return parts.changed({**shown, "kept": kept})
 
-    def supposed(told: str, given: list[Turn], corrections: str) -> dict[Any, Any]:
+    def supposed(told: str, given: list[Turn], corrections: str) -> Changes:
         slot, _, answer = told.partition("=")
         return parts.changed(consultation.supposed(given, corrections, slot, answer))
 
-    def opened(told: str) -> dict[Any, Any]:
+    def opened(told: str) -> Changes:
         return parts.changed({**consultation.opened(told), "box": _READY})
 
     for name, change in (("correct", corrected), ("suppose", supposed)):
         channel = _hidden(name)
-        channel.submit(change, [channel, *said], parts.all, **instantly)
+        channel.submit(change, [channel, *said], parts.all, **INSTANTLY)
     channel = _hidden("open")
-    channel.submit(opened, channel, parts.all, cancels=streams, **instantly)
+    channel.submit(opened, channel, parts.all, cancels=streams, **INSTANTLY)
 
 
 def theme() -> gr.themes.Base:
@@ -325,5 +316,5 @@ def theme() -> gr.themes.Base:
 
 def _undo(given: list[Turn], chosen: gr.UndoData) -> tuple[list[Turn], str]:
     """Take back the last message into the box."""
-    index = int(chosen.index)  # type: ignore[arg-type]
+    index = _index(chosen)
     return given[:index], render.unescape_markdown(turns.text(given[index]))

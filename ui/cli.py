@@ -54,14 +54,14 @@ def ask(
 ) -> None:
     """Ask QUESTION and print the answer with its sources. A lone - reads the question from standard input."""
     from bot import assemble
-    from ui import render
+    from ui import contract, render
 
     text = _standard_input() if question == ("-",) else " ".join(question)
     turns = _history(history)
     facts = [_edit(words) for words in edits]
     answer = assemble.consultant(settings_of(options)).ask(text, turns, facts)
     if as_json:
-        click.echo(json.dumps(render.to_json(answer), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(contract.to_json(answer), ensure_ascii=False, indent=1))
         return
     click.echo(render.plain_text(answer))
     if answer.citations:
@@ -78,14 +78,14 @@ def search(query: tuple[str, ...], limit: int, as_json: bool, **options: Any) ->
     """Print the passages that are found for QUERY."""
     from bot import assemble
     from bot.queries import read_queries
-    from ui import render
+    from ui import contract
 
     words = read_queries(" ".join(query)).message
     passages = assemble.retriever(settings_of(options)).retrieve([words], limit=limit).passages
     if as_json:
-        click.echo(json.dumps(render.search_json(passages), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(contract.search_json(passages), ensure_ascii=False, indent=1))
         return
-    for passage in render.search_json(passages):
+    for passage in contract.search_json(passages):
         click.echo(f"{passage['score']:.2f}  {passage['doc']} › {passage['heading']}\n{passage['text']}\n")
 
 

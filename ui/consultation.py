@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from bot.evaluation.recorded import BadScores, scores_of
 from bot.types import Considered, Edit, Message, ProjectBrief, PromptVersion, Statement, so_far
 from knowledge.errors import KnowledgeError
 from ui import export, panels, render, turns
-from ui.api import logged
 from ui.feedback import Feedback
+from ui.replies import logged
 from ui.turns import Turn
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Consultation:
     def _concluded(self, given: Sequence[Turn], edits: Sequence[Edit]) -> Considered:
         """What is known by the last message, with the last verdict: a question in between has none of its own."""
         said = turns.messages(given)
-        asked = [n for n, message in enumerate(said) if message.role == "user"]
+        asked = _asked(said)
         if not asked:
             raise BadQuestion("Nothing was said yet. Tell me about your project first.")
         latest = self.consultant.consider(said[asked[-1]].content, said[: asked[-1]], edits)
@@ -140,10 +140,8 @@ class Consultation:
     def briefs(self, given: Sequence[Turn], corrections: str) -> tuple[ProjectBrief, ProjectBrief]:
         """What is known of the project, and what was known before the last message."""
         edits = read_corrections(corrections)
-        said = turns.messages(given)
-        at = max((n for n, message in enumerate(said) if message.role == "user"), default=0)
-        found = [turn for turn in given if not turns.is_panel(turn)]
-        return self._brief(found, edits), self._brief(found[:at], edits)
+        before = turns.until_asked(given)[:-1]
+        return self._brief(given, edits), self._brief(before, edits)
 
     def _brief(self, given: Sequence[Turn], edits: Sequence[Edit]) -> ProjectBrief:
         try:
@@ -155,7 +153,7 @@ class Consultation:
         """What somebody thinks of the answer at or above a turn, with what it answered; `liked` may be a reason."""
         until = list(given[: index + 1])
         said = turns.messages(until)
-        asked = max((n for n, message in enumerate(said) if message.role == "user"), default=0)
+        asked = max(_asked(said), default=0)
         try:
             verdict = self._concluded(until, read_corrections(corrections)).verdict
         except (ConsultantError, KnowledgeError):
@@ -172,7 +170,7 @@ class Consultation:
     def corrected(self, given: Sequence[Turn], corrections: str, slot: str, value: str) -> Shown:
         """A fact set by hand, or taken out with an empty value: the brief and the verdict at once."""
         before = read_corrections(corrections)
-        edits = panels.edits_with(before, slot, value)
+        edits = _with(before, slot, value)
         try:
             understood = self._concluded(given, edits)
         except BadEdit as error:
@@ -182,7 +180,7 @@ class Consultation:
             # Nothing was said yet that the correction could belong to.
             return {}
         shown: Shown = {
-            "corrections": json.dumps([{"slot": e.slot, "value": e.value} for e in edits]),
+            "corrections": written_corrections(edits),
             "project": panels.project(understood, self.book),
             "supposed": "",
         }
@@ -194,7 +192,7 @@ class Consultation:
         """The verdict if the answer for a slot were another one; nothing is kept of it."""
         if not slot:
             return {"supposed": ""}
-        edits = panels.edits_with(read_corrections(corrections), slot, answer)
+        edits = _with(read_corrections(corrections), slot, answer)
         try:
             understood = self._concluded(given, edits)
         except ConsultantError as error:
@@ -209,11 +207,10 @@ class Consultation:
         except ValidationError:
             return {"chatbot": [turns.says("This conversation cannot be read. It stays in the list until deleted.")]}
         given = [turn.model_dump() for turn in saved.turns]
-        corrections = json.dumps([edit.model_dump() for edit in saved.edits])
-        saved_edits = read_corrections(corrections)
-        shown: Shown = {**EMPTY, "chatbot": given, "corrections": corrections}
+        edits = [Edit(edit.slot, edit.value) for edit in saved.edits]
+        shown: Shown = {**self.empty(), "chatbot": given, "corrections": written_corrections(edits)}
         try:
-            understood = self._concluded(given, saved_edits)
+            understood = self._concluded(given, edits)
         except (ConsultantError, KnowledgeError):
             return shown
         return {**shown, **self._understood(understood, new=True)}
@@ -227,19 +224,30 @@ class Consultation:
         return export.links(given, understood, date.today())
 
     def empty(self) -> Shown:
-        """The page of a new conversation."""
-        return EMPTY | {"project": panels.project(None, self.book)}
+        """The page of a new conversation, which is also what a reader sees first."""
+        return {
+            "chatbot": [],
+            "corrections": "[]",
+            "project": panels.project(None, self.book),
+            "verdict": panels.verdict(None, None),
+            "supposed": "",
+            "sources": panels.sources(None),
+            "made": panels.made(None, self.book),
+        }
 
 
-# Also what a reader sees before the first question.
-EMPTY: Shown = {
-    "chatbot": [],
-    "corrections": "[]",
-    "verdict": panels.verdict(None, None),
-    "supposed": "",
-    "sources": panels.sources(None),
-    "made": panels.made(None, None),
-}
+def _asked(said: Sequence[Message]) -> list[int]:
+    """Where in a conversation the person speaks."""
+    return [n for n, message in enumerate(said) if message.role == "user"]
+
+
+def _with(edits: Sequence[Edit], slot: str, value: str) -> list[Edit]:
+    """The corrections with one more; the last of a slot is the one that counts.
+
+    >>> _with([Edit("time", "a week")], "time", "a year")
+    [Edit(slot='time', value='a year')]
+    """
+    return [*(edit for edit in edits if edit.slot != slot), Edit(slot, value)]
 
 
 def record(given: Sequence[Turn], corrections: str) -> str:
@@ -251,7 +259,7 @@ def record(given: Sequence[Turn], corrections: str) -> str:
     kept = [
         {"role": turn["role"], "content": turns.text(turn), "options": turn.get("options") or []} for turn in given
     ]
-    edits = [{"slot": e.slot, "value": e.value} for e in read_corrections(corrections)]
+    edits = [asdict(edit) for edit in read_corrections(corrections)]
     return render.kept(json.dumps({"title": " ".join(title.split()), "turns": kept, "edits": edits}))
 
 
@@ -261,3 +269,8 @@ def read_corrections(raw: str) -> list[Edit]:
         return [Edit(c.slot, c.value) for c in _CORRECTIONS.validate_json(raw or "[]")]
     except ValidationError:
         return []
+
+
+def written_corrections(edits: Sequence[Edit]) -> str:
+    """What `read_corrections` reads."""
+    return json.dumps([asdict(edit) for edit in edits])

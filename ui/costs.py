@@ -17,7 +17,8 @@ from bot.types import ProjectBrief
 from ui import cost_chart
 from ui.cost_chart import Mark
 from ui.cost_words import BreakEven, break_evens, cautions, money, taken_words, verdict
-from ui.render import section_address
+from ui.parts import INSTANTLY, markup
+from ui.render import library_address
 
 VOLUMES = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
 INTRODUCTION = (
@@ -77,9 +78,8 @@ def _row(requests: float, made: Mapping[Way, Line], *, own: bool) -> str:
 def _source(library: Path | None) -> str:
     """Where the sources of the figures are told."""
     name = "What prompting, retrieval and fine-tuning cost"
-    if library and (library / "documents" / "cost.html").is_file():
-        address = section_address("cost", "How do I start estimating the cost of my project?")
-        name = f'<a href="{html.escape(f"{library.name}/{address}")}" target="_blank" rel="noopener">{name}</a>'
+    if address := library_address(library, "cost", "How do I start estimating the cost of my project?"):
+        name = f'<a href="{html.escape(address)}" target="_blank" rel="noopener">{name}</a>'
     return f"<p>How to measure your own figures, and where ours come from: {name}.</p>"
 
 
@@ -119,11 +119,11 @@ class CostsTab:
 def build_tab(library: Path | None = None) -> CostsTab:
     """The contents of the tab, in the block that is open; the page loads ui/static/tabs.css."""
     gr.Markdown(INTRODUCTION, elem_classes="tab-intro", latex_delimiters=[])
-    words = _html("")
+    words = markup(elem_classes="tab-html")
     by_group = [(group, list(of)) for group, of in groupby(inputs(), key=lambda i: i.group)]
     numbers = _numbers(by_group[0][1])
-    wrong = _html("")
-    figures = _html(figures_html(read_assumptions({}), library))
+    wrong = markup(elem_classes="tab-html")
+    figures = markup(figures_html(read_assumptions({}), library), elem_classes="tab-html")
     with gr.Accordion(f"Prices and assumptions, as of {inputs()[0].as_of}", open=False):
         gr.Markdown(ASSUMED, latex_delimiters=[])
         for group, of in by_group[1:]:
@@ -131,12 +131,11 @@ def build_tab(library: Path | None = None) -> CostsTab:
             numbers += _numbers(of)
         reset = gr.Button("Back to the defaults", size="sm", elem_id="costs-reset")
     tab = CostsTab(tuple(numbers), words, (wrong, figures), library)
-    private: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
     # What the person writes, not what is filled in: several fields that change at once would draw out of turn.
     written = [number.input for number in numbers]
-    gr.on(written, tab.redrawn, numbers, list(tab.figures), trigger_mode="always_last", **private)
-    defaults = reset.click(lambda: [i.default for i in inputs()], None, numbers, **private)
-    defaults.then(tab.redrawn, numbers, list(tab.figures), **private)
+    gr.on(written, tab.redrawn, numbers, list(tab.figures), trigger_mode="always_last", **INSTANTLY)
+    defaults = reset.click(lambda: [i.default for i in inputs()], None, numbers, **INSTANTLY)
+    defaults.then(tab.redrawn, numbers, list(tab.figures), **INSTANTLY)
     return tab
 
 
@@ -159,8 +158,3 @@ def _numbers(of: Sequence[Input]) -> list[gr.Number]:
             )
             for i in of
         ]
-
-
-def _html(body: str) -> gr.Markdown:
-    """Our own HTML, escaped where it is made. Gradio's component for HTML needs `eval`, which the page forbids."""
-    return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], elem_classes="tab-html")

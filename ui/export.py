@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.types import Considered, Message
 from ui import panels, render, turns
+from ui.templating import template
 from ui.turns import Turn
 
 NAMES = {"user": "You", "assistant": "Consultant"}
@@ -41,20 +42,33 @@ def as_page(given: Sequence[Turn], understood: Considered | None, today: date) -
             said.append({"who": "", "html": render.clean_html(body).replace("<details", "<details open")})
         else:
             said.append({"who": NAMES[turn["role"]], "html": render.markdown_html(render.without_links(body))})
-    return panels.page("consultation", understood=understood, said=said, today=today)
+    concluded = understood.verdict if understood else None
+    return template("consultation").render(
+        facts=understood.brief.told if understood else (),
+        label=panels.label,
+        verdict=concluded,
+        advice=panels.advice(concluded) if concluded else "",
+        sure=panels.sure(concluded) if concluded else "",
+        reasons=[("For it", concluded.reasons_for), ("Against it", concluded.reasons_against)] if concluded else [],
+        said=said,
+        today=today,
+    )
 
 
 def links(given: Sequence[Turn], understood: Considered | None, today: date) -> str:
-    """The three forms as links that download them; the page's policy allows no other way without the server."""
+    """The three forms as links that hold their files themselves, so that the server keeps none.
+
+    The links are ours alone and not sanitised, which would drop their addresses.
+    """
     if not given:
-        return panels.exports([])
+        return render.one_line(template("exports").render(files=[]))
     files = [
         ("Report to print", "consultation.html", "text/html", as_page(given, understood, today)),
         ("Markdown", "consultation.md", "text/markdown", as_markdown(given)),
         ("JSON", "consultation.json", "application/json", as_json(turns.messages(given))),
     ]
-    return panels.exports(
-        [
+    shown = template("exports").render(
+        files=[
             {
                 "label": label,
                 "name": name,
@@ -63,3 +77,4 @@ def links(given: Sequence[Turn], understood: Considered | None, today: date) -> 
             for label, name, kind, text in files
         ]
     )
+    return render.one_line(shown)

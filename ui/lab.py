@@ -7,7 +7,7 @@ technique did on sixty questions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from bot.writers.model import BRIEF, FULL, ModelWriter, compose
 from bot.writers.quoting import QuotingWriter
 from knowledge.errors import KnowledgeError
 from ui import panels
+from ui.parts import QUIETLY, markup
 
 MEASURED = Path(loader.__file__).parent / "measured.json"
 # What can be switched; the others are always on.
@@ -63,17 +64,17 @@ class Lab:
         drafts = list(QuotingWriter().write(queries, retrieval, understood.verdict, understood.question))
         sent = compose(drafts, queries, retrieval, understood.verdict, variant.spec)
         characters = sum(len(text) for _, text in sent.messages)
-        return panels.lab_sent(variant.spec, sent.prompt, sent.messages, characters)
+        return sent_html(variant.spec, sent.prompt, sent.messages, characters)
 
     def run(self, question: str, variants: Sequence[Variant]) -> Iterator[list[str]]:
         """The checked answer of each variant, one after the other, as HTML; at the end with what differs."""
         writer = self._writer()
         answers: list[Answer] = []
         for variant in variants:
-            yield [*(panels.lab_answer(a) for a in answers), *([panels.lab_waits()] * (len(variants) - len(answers)))]
+            yield [*(answer_html(a) for a in answers), *([waits_html()] * (len(variants) - len(answers)))]
             running = ModelWriter(writer.model, writer.setting, writer.shown, variant.spec, writer.timeout)
             answers.append(Consultant(self.consultant.retriever, running, self.consultant.book).ask(question))
-        yield [panels.lab_answer(a, _own_sentences(a, [b for b in answers if b is not a])) for a in answers]
+        yield [answer_html(a, _own_sentences(a, [b for b in answers if b is not a])) for a in answers]
 
     def _writer(self) -> ModelWriter:
         """The writer with the model that the settings name, else with the small local one."""
@@ -94,6 +95,57 @@ def _own_sentences(answer: Answer, others: Sequence[Answer]) -> frozenset[Statem
     return frozenset(s for s in answer.statements if s.text not in elsewhere)
 
 
+def sent_html(spec: str, prompt: loader.Prompt, messages: Sequence[tuple[str, str]], characters: int) -> str:
+    """What a variant sends."""
+    tokens = characters // loader.CHARACTERS_PER_TOKEN
+    techniques = ", ".join(prompt.techniques)
+    return panels.rendered(
+        "lab",
+        kind="sent",
+        spec=spec,
+        prompt=prompt,
+        messages=messages,
+        characters=characters,
+        tokens=tokens,
+        techniques=techniques,
+    )
+
+
+def answer_html(answer: Answer, own: Collection[Statement] = ()) -> str:
+    """The checked answer of a variant; `own` are the statements that the other one lacks."""
+    writing = answer.writing
+    if writing is None:
+        return note_html("The sources do not answer this, so no model was asked. Try another question.")
+    return panels.rendered(
+        "lab",
+        kind="answer",
+        writing=writing,
+        held=sum(sentence.supported_by is not None for sentence in writing.checked),
+        took=f"{writing.tokens_out or 0} tokens written, {writing.seconds:.1f} s",
+        statements=answer.statements,
+        own=own,
+    )
+
+
+def note_html(text: str) -> str:
+    """A sentence in place of a result."""
+    return panels.rendered("lab", kind="note", text=text)
+
+
+def waits_html() -> str:
+    """What stands where a result will be."""
+    return note_html("The model is writing …")
+
+
+def measured_html(found: Mapping[str, Any]) -> str:
+    """The table of what each technique did."""
+    rows = [{**row, "name": row["variant"] if not n else "+ " + row["variant"].split(" + ")[-1]}
+            for n, row in enumerate(found.get("rows", ()))]  # fmt: skip
+    return panels.rendered(
+        "lab", kind="measured", rows=rows, **{k: found.get(k, "") for k in ("model", "cases", "date")}
+    )
+
+
 @cache
 def measured() -> dict[str, Any]:
     """What `python -m benchmarks prompting` found, {} when it was not run."""
@@ -106,7 +158,6 @@ def measured() -> dict[str, Any]:
 
 def build_tab(lab: Lab) -> None:
     """The tab: a question, two variants, what is sent, and what came of it."""
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     gr.Markdown(
         "Switch techniques of prompt engineering on and off, see exactly what a model is sent, and run two variants "
         "on the same question. Every sentence is checked against the sources before it counts.",
@@ -125,8 +176,8 @@ def build_tab(lab: Lab) -> None:
         show = gr.Button("Show what is sent", size="sm", elem_id="lab-show")
         run = gr.Button("Run both", size="sm", variant="primary", elem_id="lab-run")
     with gr.Row(elem_id="lab-results"):
-        results = [gr.Markdown("", sanitize_html=False, latex_delimiters=[], elem_id=f"lab-{n}") for n in "12"]
-    gr.Markdown(panels.lab_measured(measured()), sanitize_html=False, latex_delimiters=[], elem_id="lab-measured")
+        results = [markup(elem_id=f"lab-{n}") for n in "12"]
+    markup(measured_html(measured()), elem_id="lab-measured")
 
     def variants(family: str, one: list[str], other: list[str]) -> list[Variant]:
         # In the order of the prompt, so that the same switches are the same variant.
@@ -139,16 +190,16 @@ def build_tab(lab: Lab) -> None:
         try:
             yield from lab.run(question, variants(family, one, other))
         except (ConsultantError, KnowledgeError) as error:
-            yield [panels.lab_note(str(error)), ""]
+            yield [note_html(str(error)), ""]
 
     given = [question, family, one, other]
-    show.click(shown, given, results, **private)
-    run.click(ran, given, results, concurrency_limit=1, **private)
+    show.click(shown, given, results, **QUIETLY)
+    run.click(ran, given, results, concurrency_limit=1, **QUIETLY)
 
 
 def _told(work: Any) -> list[str]:
     try:
         found: list[str] = work()
     except (ConsultantError, KnowledgeError) as error:
-        return [panels.lab_note(str(error)), ""]
+        return [note_html(str(error)), ""]
     return found

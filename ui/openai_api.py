@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.errors import BadQuestion
 from bot.types import Answer, Message, Statement
-from ui import render
+from ui import contract
 from ui.api import GONE, checked, earlier
 from ui.asking import Asked, Desk
 from ui.replies import Refused, openai_problem, told
@@ -152,7 +152,7 @@ def _head(kind: str) -> dict[str, Any]:
 
 
 def _completion(answer: Answer) -> dict[str, Any]:
-    told = render.to_json(answer)
+    told = contract.to_json(answer)
     message = {"role": "assistant", "content": told["answer"], "refusal": None}
     return {
         **_head("chat.completion"),
@@ -181,7 +181,7 @@ async def _chunks(asked: Asked, *, usage: bool) -> AsyncGenerator[str, None]:
             yield grown(*growing.add(statement)) if isinstance(statement, Statement) else STILL_HERE
         assert asked.answer is not None, "the ask path ends with an answer"
         yield grown(*growing.end(asked.answer))
-        yield chunk({}, finish="stop", consultant=render.to_json(asked.answer))
+        yield chunk({}, finish="stop", consultant=contract.to_json(asked.answer))
         if usage:
             yield _data({**head, "choices": [], "usage": _usage(asked.answer)})
         yield "data: [DONE]\n\n"

@@ -1,4 +1,4 @@
-"""Answer → Markdown, HTML, or the JSON of the contract: the only place where text becomes markup.
+"""Answer → Markdown and HTML: the only place where text becomes markup.
 
 Whatever comes from a person, a document or a model is escaped here; links are only those of an answer's own
 sources, and only http(s).
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import nh3
 from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 
-from bot.types import Answer, Block, Citation, Statement, VerdictReason, Writing
+from bot.types import Answer, Block, Citation, Statement
 from knowledge.documents import slug
 from knowledge.sentences import without_markers
 from knowledge.types import Passage, Source
@@ -142,13 +140,33 @@ def unescape_markdown(text: str) -> str:
     return re.sub(r"\\([\\`*_{}\[\]<>#|~$&!@.:)\-+=])", r"\1", text)
 
 
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+# What text may look like: its words, lists and tables, but no links and no pictures.
+_TEXT_TAGS = {"p", "strong", "em", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td"}
+_TEXT_TAGS |= {"br", "code", "pre", "blockquote"}
+
+
 def markdown_html(text: str) -> str:
-    """Markdown that this module made, as safe HTML; what looks like HTML in it stays text."""
-    shown = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    return nh3.clean(shown, tags=_ANSWER_TAGS, attributes={}, link_rel=None)
+    """Markdown as HTML that is safe to insert; what looks like HTML in it stays text.
+
+    >>> markdown_html("Use **LoRA** first. [a](https://b.c) <script>")
+    '<p>Use <strong>LoRA</strong> first. a &lt;script&gt;</p>\\n'
+    """
+    return nh3.clean(_MARKDOWN.render(text), tags=_TEXT_TAGS, attributes={"ol": {"start"}})
 
 
-_ANSWER_TAGS = {"p", "strong", "em", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "br", "code"}
+_CITED = re.compile(r"\[(\d{1,3})\]")
+
+
+def answer_html(statements: Sequence[Statement]) -> str:
+    """The answer as HTML that is safe to insert, each `[n]` a button of the class `cite` whose value is n."""
+    cited = {str(s.citation) for s in statements if s.citation}
+
+    def button(match: re.Match[str]) -> str:
+        n = match[1]
+        return f'<button type="button" class="cite" value="{n}">[{n}]</button>' if n in cited else match[0]
+
+    return _CITED.sub(button, markdown_html(markdown(statements)))
 
 
 def sources_listed(body: str) -> list[str]:
@@ -183,7 +201,7 @@ def sources_text(answer: Answer) -> str:
     lines = []
     for citation in answer.citations:
         lines.append(f"[{citation.n}] {citation.title} › {citation.heading}")
-        lines += [f"    {_source_words(source)} {source.url}".rstrip() for source in citation.sources]
+        lines += [f"    {source_words(source)} {source.url}".rstrip() for source in citation.sources]
     return "\n".join(lines)
 
 
@@ -253,104 +271,16 @@ def kept(text: str) -> str:
 
 def one_line(body: str) -> str:
     """HTML as a single line, which a Markdown component takes as it is: an empty line would end it there."""
-    return body.replace("\n", "&#10;")
-
-
-def to_json(answer: Answer) -> dict[str, Any]:
-    """The object of the contract (design section 5)."""
-    return {
-        "answer": markdown(answer.statements),
-        "status": answer.status,
-        "citations": [_citation_json(c) for c in answer.citations],
-        "grounding": {"sentences": answer.grounding.sentences, "supported": answer.grounding.supported},
-        "verdict": _verdict_json(answer),
-        "question": (
-            {"slot": answer.question.slot, "text": answer.question.text, "options": list(answer.question.options)}
-            if answer.question
-            else None
-        ),
-        "brief": [
-            {"slot": f.slot, "value": f.value, "quote": f.quote, "origin": f.origin} for f in answer.brief.told
-        ],
-        "model": answer.model,
-        "prompt": {"id": answer.prompt.id, "version": answer.prompt.version},
-        "timings_ms": answer.timings_ms,
-        "searched": list(answer.searched),
-        "writing": _writing_json(answer.writing),
-    }
-
-
-def _writing_json(writing: Writing | None) -> dict[str, Any] | None:
-    """How a language model wrote the answer, or tried to; null without one."""
-    if writing is None:
-        return None
-    return {
-        **asdict(writing),
-        "messages": [{"role": role, "content": content} for role, content in writing.messages],
-    }
-
-
-def search_json(passages: Iterable[Passage]) -> list[dict[str, Any]]:
-    """What `consultant search --json` prints."""
-    return [
-        {
-            "doc": p.chunk.doc,
-            "heading": p.chunk.heading,
-            "text": without_markers(p.chunk.text),
-            "score": round(p.score, 4),
-        }
-        for p in passages
-    ]
-
-
-def _citation_json(citation: Citation) -> dict[str, Any]:
-    return {
-        "n": citation.n,
-        "doc": citation.doc,
-        "title": citation.title,
-        "heading": citation.heading,
-        "quote": citation.quote,
-        "start": citation.start,
-        "end": citation.end,
-        "score": citation.score,
-        "sources": [{"title": s.title, "authors": s.authors, "year": s.year, "url": s.url} for s in citation.sources],
-    }
-
-
-def _verdict_json(answer: Answer) -> dict[str, Any] | None:
-    verdict = answer.verdict
-    if verdict is None:
-        return None
-    cited = {(s.block, s.said): s.citation for s in answer.statements if s.said}
-    steps = [s.text for s in answer.statements if s.block == "step"]
-
-    def reasons(block: Block, given: Sequence[VerdictReason]) -> list[dict[str, Any]]:
-        return [
-            {"you_said": r.you_said, "reason": r.reason, "citation": cited.get((block, r.you_said))} for r in given
-        ]
-
-    return {
-        "approach": verdict.approach,
-        "parts": list(verdict.parts),
-        "confidence": verdict.confidence,
-        "for": reasons("reason", verdict.reasons_for),
-        "against": reasons("against", verdict.reasons_against),
-        "would_change": [change.text for change in verdict.would_change],
-        "first_step": steps[0] if steps else "",
-        "next_steps": steps[1:],
-        "alternatives": [
-            {"approach": a.approach, "why_not": [{"you_said": r.you_said, "reason": r.reason} for r in a.why_not]}
-            for a in verdict.alternatives
-        ],
-    }
+    # A template's own kind of string would escape what is put into it.
+    kept = re.sub(r"<pre>.*?</pre>", lambda program: program[0].replace("\n", "<br>"), str(body), flags=re.S)
+    return kept.replace("\n", " ")
 
 
 def _passage_html(citations: Sequence[Citation], library: Path | None) -> str:
     first = citations[0]
     name = f"{html.escape(first.title)} › {html.escape(first.heading)}"
-    if library and (library / LIBRARY_DOCUMENTS / f"{first.doc}.html").is_file():
-        place = html.escape(quote(f"{library.name}/{section_address(first.doc, first.heading)}", safe=_URL_SAFE))
-        name = f'<a href="{place}" target="_blank">{name}</a>'
+    if place := library_address(library, first.doc, first.heading):
+        name = f'<a href="{html.escape(place)}" target="_blank">{name}</a>'
     numbers = " ".join(f"[{c.n}]" for c in citations)
     studies = {source.key: source for c in citations for source in c.sources}
     listed = "".join(f"<li>{_source_html(source)}</li>" for source in studies.values())
@@ -362,13 +292,20 @@ def _passage_html(citations: Sequence[Citation], library: Path | None) -> str:
     )
 
 
-def section_address(doc: str, heading: str) -> str:
-    """Where a section stands in the library, from its root.
+def library_address(library: Path | None, doc: str, heading: str = "") -> str:
+    """Where a document, or a section of it, stands in the site at the folder `library`; "" when it has no page."""
+    if not library or not (library / LIBRARY_DOCUMENTS / f"{doc}.html").is_file():
+        return ""
+    return quote(f"{library.name}/{section_address(doc, heading)}", safe=_URL_SAFE)
 
-    >>> section_address("lora", "When does LoRA fit?")
-    'documents/lora.html#when-does-lora-fit'
+
+def section_address(doc: str, heading: str = "") -> str:
+    """Where a document or a section of it stands in the library, from its root.
+
+    >>> section_address("lora", "When does LoRA fit?"), section_address("lora")
+    ('documents/lora.html#when-does-lora-fit', 'documents/lora.html')
     """
-    return f"{LIBRARY_DOCUMENTS}/{doc}.html#{slug(heading)}"
+    return f"{LIBRARY_DOCUMENTS}/{doc}.html" + (f"#{slug(heading)}" if heading else "")
 
 
 def _marked(passage: Passage, citations: Sequence[Citation]) -> str:
@@ -390,39 +327,23 @@ def _shown(text: str) -> str:
 
 
 def _source_html(source: Source) -> str:
-    words = html.escape(_source_words(source))
+    words, address = html.escape(source_words(source)), source_address(source)
+    return f'<a href="{html.escape(address)}" target="_blank">{words}</a>' if address else words
+
+
+def source_address(source: Source) -> str:
+    """The web address of a study, when it is one that may be followed, else ""."""
     try:
         scheme = urlsplit(source.url).scheme
     except ValueError:
-        return words
-    if scheme not in ("http", "https"):
-        return words
-    return f'<a href="{html.escape(quote(source.url, safe=_URL_SAFE))}" target="_blank">{words}</a>'
+        return ""
+    return quote(source.url, safe=_URL_SAFE) if scheme in ("http", "https") else ""
 
 
 _URL_SAFE = ":/?#[]@!$&'()*+,;=%~-._"
 
 
-def _source_words(source: Source) -> str:
+def source_words(source: Source) -> str:
+    """A study in words: who, when, what."""
     year = f", {source.year}" if source.year else ""
     return f"{source.authors}{year}: {source.title}" if source.authors else f"{source.title}{year}"
-
-
-_ANSWER_TAGS = {"p", "strong", "ul", "ol", "li", "table", "thead", "tbody", "tr", "th", "td", "button"}
-_CITED = re.compile(r"\[(\d{1,3})\]")
-
-
-def answer_html(statements: Sequence[Statement]) -> str:
-    """The answer as HTML that is safe to insert, each `[n]` a button of the class `cite` whose value is n."""
-    cited = {str(s.citation) for s in statements if s.citation}
-
-    def button(match: re.Match[str]) -> str:
-        n = match[1]
-        return f'<button type="button" class="cite" value="{n}">[{n}]</button>' if n in cited else match[0]
-
-    shown = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(["link", "image", "autolink"])
-    return nh3.clean(
-        _CITED.sub(button, shown.render(markdown(statements))),
-        tags=_ANSWER_TAGS,
-        attributes={"button": {"type", "class", "value"}, "ol": {"start"}},
-    )

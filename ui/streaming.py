@@ -20,7 +20,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bot.types import Answer, Statement, so_far
-from ui import render
+from ui import contract, render
 from ui.asking import Asked
 from ui.replies import problem, told
 
@@ -99,7 +99,7 @@ async def pieces(asked: Asked) -> AsyncGenerator[str, None]:
         if isinstance(news, Statement):
             yield events(*growing.add(news))
         elif isinstance(news, Answer):
-            yield events(*growing.end(news)) + event("answer", render.to_json(news))
+            yield events(*growing.end(news)) + event("answer", contract.to_json(news))
         else:
             yield news
 
@@ -116,7 +116,7 @@ async def pages(asked: Asked, library: Path | None) -> AsyncGenerator[str, None]
             yield event("html", render.answer_html(statements))
         elif isinstance(news, Answer):
             panel = {"status": render.status_html(news), "sources": render.sources_html(news, library)}
-            yield event("panel", panel) + event("answer", render.to_json(news))
+            yield event("panel", panel) + event("answer", contract.to_json(news))
         else:
             yield news
 

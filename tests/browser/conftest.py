@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -91,3 +91,20 @@ def page(open_page: Opener) -> Page:
 
 def _foreign(url: str, address: str) -> bool:
     return not url.startswith((f"{address}/", "data:", f"blob:{address}/"))
+
+
+def send(page: Page, text: str) -> None:
+    """Write a message and send it by keyboard."""
+    page.fill("#question textarea", text)
+    page.keyboard.press("Enter")
+
+
+def ask(page: Page, text: str, times: int = 1) -> None:
+    """Send a message, and wait until the conversation has so many answers."""
+    send(page, text)
+    answered(page, times)
+
+
+def answered(page: Page, times: int = 1) -> None:
+    """Wait until the conversation has so many answers."""
+    expect(page.locator("#chat .panel .status")).to_have_count(times, timeout=PATIENCE)

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, Opener
+from tests.browser.conftest import PATIENCE, Opener, ask
 
 pytestmark = pytest.mark.browser
 
@@ -17,12 +17,6 @@ PROJECT = "We sort our support mails by topic, two million a month. Nobody has l
 ANSWERED = "#chat .panel .status"
 BOX = "#question textarea"
 PANELS = ["Verdict", "Your project", "Sources", "How this was made"]
-
-
-def ask(page: Page, text: str, times: int = 1) -> None:
-    page.fill(BOX, text)
-    page.keyboard.press("Enter")
-    expect(page.locator(ANSWERED)).to_have_count(times, timeout=PATIENCE)
 
 
 def panel(page: Page, name: str) -> None:

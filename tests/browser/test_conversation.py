@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, Opener
+from tests.browser.conftest import PATIENCE, Opener, answered, send
 
 pytestmark = pytest.mark.browser
 
@@ -21,24 +21,15 @@ def slow(slow_address: str, open_page: Opener) -> Page:
     return open_page(slow_address, viewport={"width": 1000, "height": 900})
 
 
-def ask(page: Page, text: str) -> None:
-    page.fill(BOX, text)
-    page.keyboard.press("Enter")
-
-
-def answered(page: Page, times: int = 1) -> None:
-    expect(page.locator(ANSWERED)).to_have_count(times, timeout=PATIENCE)
-
-
 def clipboard(page: Page) -> str:
     page.wait_for_timeout(300)
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 
 def test_a_question_asked_while_an_answer_streams_waits_in_the_box(slow: Page) -> None:
-    ask(slow, PROJECT)
+    send(slow, PROJECT)
     expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
-    ask(slow, "What is LoRA?")
+    send(slow, "What is LoRA?")
     answered(slow)
     expect(slow.locator(BOX)).to_have_value("What is LoRA?")
     slow.get_by_role("button", name="Send").click()
@@ -46,11 +37,11 @@ def test_a_question_asked_while_an_answer_streams_waits_in_the_box(slow: Page) -
 
 
 def test_what_was_stopped_stays_and_the_next_question_is_answered(slow: Page) -> None:
-    ask(slow, PROJECT)
+    send(slow, PROJECT)
     expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
     slow.get_by_role("button", name="Stop").click()
     expect(slow.get_by_role("button", name="Send")).to_be_visible()
-    ask(slow, "What is LoRA?")
+    send(slow, "What is LoRA?")
     answered(slow)
     said = slow.inner_text("#chat")
     assert "You said" in said
@@ -58,7 +49,7 @@ def test_what_was_stopped_stays_and_the_next_question_is_answered(slow: Page) ->
 
 
 def test_a_new_conversation_ends_the_answer_that_streams(slow: Page) -> None:
-    ask(slow, PROJECT)
+    send(slow, PROJECT)
     expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
     slow.click("#new")
     expect(slow.locator("#chat .message")).to_have_count(0, timeout=PATIENCE)
@@ -70,7 +61,7 @@ def test_a_new_conversation_ends_the_answer_that_streams(slow: Page) -> None:
 
 def test_an_edited_message_is_answered_anew_and_shows_its_own_words(page: Page) -> None:
     typed = "What is *LoRA* <b>really</b>? It's #1."
-    ask(page, typed)
+    send(page, typed)
     answered(page)
     page.get_by_label("Edit").first.click()
     box = page.locator("#chat textarea")
@@ -84,7 +75,7 @@ def test_an_edited_message_is_answered_anew_and_shows_its_own_words(page: Page) 
 
 def test_a_copied_answer_is_words_with_its_sources(page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    ask(page, PROJECT)
+    send(page, PROJECT)
     answered(page)
     page.get_by_label("Copy message").last.click()
     copied = clipboard(page)
@@ -97,7 +88,7 @@ def test_a_copied_answer_is_words_with_its_sources(page: Page) -> None:
 
 
 def test_a_quick_reply_is_answered(page: Page) -> None:
-    ask(page, VAGUE)
+    send(page, VAGUE)
     answered(page)
     reply = page.locator("#chat button.option").first
     words = reply.inner_text()
@@ -119,9 +110,9 @@ def test_the_page_works_by_keyboard_alone(page: Page) -> None:
 
 
 def test_the_box_stays_in_sight_and_a_new_question_is_brought_to_the_top(page: Page) -> None:
-    ask(page, PROJECT)
+    send(page, PROJECT)
     answered(page)
-    ask(page, PROJECT.replace("two weeks", "a week"))
+    send(page, PROJECT.replace("two weeks", "a week"))
     answered(page, 2)
     expect(page.locator(BOX)).to_be_in_viewport()
     page.wait_for_timeout(500)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from knowledge.ingest import CORPUS
 from knowledge.sentences import without_markers
+from tests.browser.conftest import ask, send
 from ui.chat import STARTERS
 
 pytestmark = pytest.mark.browser
@@ -28,18 +29,12 @@ HOSTILE = {
 }
 
 
-def ask(page: Page, text: str) -> None:
-    page.fill("#question textarea", text)
-    page.keyboard.press("Enter")
-
-
 def normal(text: str) -> str:
     return " ".join(text.split())
 
 
 def test_the_first_question_is_answered_with_cited_quotes(page: Page) -> None:
     ask(page, QUESTION)
-    page.wait_for_selector(ANSWERED, timeout=90_000)
     page.click("#chat .panel summary")
     quotes = [normal(quote) for quote in page.locator("#chat .panel mark").all_inner_texts()]
     corpus = [normal(without_markers(path.read_text(encoding="utf-8"))) for path in Path(CORPUS).rglob("*.md")]
@@ -49,7 +44,6 @@ def test_the_first_question_is_answered_with_cited_quotes(page: Page) -> None:
 
 def test_the_answer_quotes_the_person_and_numbers_its_sources(page: Page) -> None:
     ask(page, QUESTION)
-    page.wait_for_selector(ANSWERED, timeout=90_000)
     answer = page.inner_text("#chat")
     assert "You said “no labelled data”" in answer
     assert re.search(r"\[1\][\s\S]*\[2\]", answer)
@@ -63,7 +57,7 @@ def test_a_starter_asks_its_question(page: Page) -> None:
 
 
 def test_an_empty_message_changes_nothing(page: Page) -> None:
-    ask(page, "   ")
+    send(page, "   ")
     page.wait_for_timeout(500)
     assert page.locator(ANSWERED).count() == 0
     assert page.locator("#chat .message").count() == 0
@@ -71,16 +65,13 @@ def test_an_empty_message_changes_nothing(page: Page) -> None:
 
 def test_a_second_turn_and_a_new_conversation(page: Page) -> None:
     ask(page, "What is LoRA?")
-    page.wait_for_selector(ANSWERED, timeout=90_000)
-    ask(page, "What does it cost?")
-    expect(page.locator(ANSWERED)).to_have_count(2, timeout=60_000)
+    ask(page, "What does it cost?", 2)
     page.click("#new")
     expect(page.locator(ANSWERED)).to_have_count(0)
 
 
 def test_retry_answers_again_and_undo_gives_the_words_back(page: Page) -> None:
     ask(page, "What is LoRA?")
-    page.wait_for_selector(ANSWERED, timeout=90_000)
     page.get_by_label("Retry").last.click()
     expect(page.locator(ANSWERED)).to_have_count(1, timeout=60_000)
     page.get_by_label("Undo").last.click()
@@ -91,7 +82,6 @@ def test_retry_answers_again_and_undo_gives_the_words_back(page: Page) -> None:
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_message_is_shown_as_words(page: Page, text: str) -> None:
     ask(page, text)
-    page.wait_for_selector(ANSWERED, timeout=90_000)
     assert page.evaluate("window.hacked") is None
     assert (
         page.locator("#chat .message").locator("script, iframe, img[src^='http'], a[href^='javascript']").count() == 0
@@ -104,6 +94,5 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, address: str, sch
     phone = context.new_page()
     phone.goto(address)
     ask(phone, QUESTION)
-    phone.wait_for_selector(ANSWERED, timeout=90_000)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

@@ -6,18 +6,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE, Opener
+from tests.browser.conftest import PATIENCE, Opener, ask
 
 pytestmark = pytest.mark.browser
 
 PROJECT = "We sort our support mails by topic, about 400,000 a month. Nobody has labelled any. Should we fine-tune?"
 ROOMS = ["Prompt lab", "Costs", "Knowledge"]
-
-
-def ask(page: Page, text: str) -> None:
-    page.fill("#question textarea", text)
-    page.keyboard.press("Enter")
-    expect(page.locator("#chat .panel .status")).to_be_visible(timeout=PATIENCE)
 
 
 def room(page: Page, name: str) -> None:

@@ -17,7 +17,7 @@ from knowledge.index import Home
 from knowledge.ingest import CORPUS, ingest
 from knowledge.overview import write_cited
 from knowledge.retriever import Retriever
-from ui import browse
+from ui import browse, render
 from ui.browse import Catalogue
 
 HOSTILE = """---
@@ -131,7 +131,7 @@ def test_a_search_shows_passages_with_their_sections(catalogue: Catalogue) -> No
 
 
 def test_lists_and_tables_of_a_passage_are_shown_as_such() -> None:
-    body = browse.passage_html("1. one\n2. two\n\n| a | b |\n|---|---|\n| c | d |")
+    body = render.markdown_html("1. one\n2. two\n\n| a | b |\n|---|---|\n| c | d |")
     assert body.count("<li>") == 2
     assert "<td>c</td>" in body
 

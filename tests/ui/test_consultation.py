@@ -57,7 +57,7 @@ def respond(consultant: Any, *given: Turn) -> list[list[Turn]]:
 
 
 def panel(body: str) -> BeautifulSoup:
-    return BeautifulSoup(body.replace("&#10;", "\n"), "html.parser")
+    return BeautifulSoup(body, "html.parser")
 
 
 def test_the_answer_grows_statement_by_statement(consultant: Consultant) -> None:

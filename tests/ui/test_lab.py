@@ -14,7 +14,7 @@ from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
-from ui import lab, panels
+from ui import lab
 from ui.lab import Lab, Variant
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.json"
@@ -24,7 +24,7 @@ FULLER = Variant("full", ("role", "delimiters"))
 
 
 def told(body: str) -> BeautifulSoup:
-    return BeautifulSoup(body.replace("&#10;", "\n"), "html.parser")
+    return BeautifulSoup(body, "html.parser")
 
 
 def test_what_is_sent_is_shown_to_the_last_character_and_stays_text(
@@ -74,7 +74,7 @@ def test_the_measured_table_is_that_of_the_last_benchmark() -> None:
     found = lab.measured()
     rows = json.loads(RESULTS.read_text(encoding="utf-8"))["prompting"]["rows"]
     assert found["rows"] == rows, "run: python -m benchmarks prompting"
-    table = told(panels.lab_measured(found))
+    table = told(lab.measured_html(found))
     assert next(th.get_text() for th in table.select("tbody th")) == "zero-shot"
     assert len(table.select("tbody tr")) == len(rows)
-    assert "Not measured" in panels.lab_measured({})
+    assert "Not measured" in lab.measured_html({})

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from bot.types import Answer, Block, Citation, Grounding, Statement
 from knowledge.types import Chunk, Passage, Source
-from ui import render
+from ui import contract, render
 
 # As permissive as a renderer gets: raw HTML, tables and strikethrough are on, so only escaping keeps them out.
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -265,7 +265,7 @@ def test_small_talk_has_no_status_line() -> None:
 
 
 def test_json_has_the_keys_of_the_contract() -> None:
-    made = render.to_json(replace(answer(citation()), timings_ms={"retrieve": 1, "first_text": 2, "total": 3}))
+    made = contract.to_json(replace(answer(citation()), timings_ms={"retrieve": 1, "first_text": 2, "total": 3}))
     assert list(made) == [
         *(
             "answer",
@@ -290,13 +290,13 @@ def test_json_has_the_keys_of_the_contract() -> None:
 
 
 def test_json_can_be_written_and_holds_the_quote_as_it_stands() -> None:
-    made = json.loads(json.dumps(render.to_json(answer(citation())), allow_nan=False))
+    made = json.loads(json.dumps(contract.to_json(answer(citation())), allow_nan=False))
     quoted = made["citations"][0]
     assert quoted["quote"] == QUOTE == TEXT[quoted["start"] - 100 : quoted["end"] - 100]
     assert made["citations"][0]["sources"][0]["year"] == 2021
 
 
 def test_found_passages_have_the_keys_of_the_contract_and_no_markers() -> None:
-    [found] = render.search_json([passage()])
+    [found] = contract.search_json([passage()])
     assert list(found) == ["doc", "heading", "text", "score"]
     assert "[@" not in found["text"]

@@ -1,0 +1,20 @@
+"""What every tab of the page is built with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+# A private event is wired to the page alone: it is no endpoint of an API.
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# What comes of an event shows itself; no spinner stands over it.
+QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+# Answered at once, past the queue of those who wait for an answer.
+INSTANTLY: dict[str, Any] = {"queue": False, **QUIETLY}
+
+
+def markup(body: str = "", **named: Any) -> gr.Markdown:
+    """A place for HTML on one line that ui/render.py made safe; Gradio's own component for HTML needs `eval`, which
+    the page's policy forbids."""
+    return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], **named)
