@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: chat test lint types bench docs screenshot constraints clean
+.PHONY: chat test test-faults lint types bench docs screenshot constraints clean
 
 chat: $(VENV)/.installed
 	$(BIN)/consultant chat
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# `kill -9` of an ingest at 200 random moments; `make test` tries a few.
+test-faults: $(VENV)/.installed-dev
+	TEST_KILLS=200 $(BIN)/pytest tests/faults
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

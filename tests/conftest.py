@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # Before anything imports a library that asks: no look-ups outside, no progress bars.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -52,10 +53,19 @@ def embedder() -> SentenceEmbedder:
 @pytest.fixture(scope="session")
 def corpus_home(tmp_path_factory: pytest.TempPathFactory, embedder: SentenceEmbedder) -> Path:
     """A data directory with the real corpus; read it, do not write to it."""
-    home = Path(KEPT_HOME) if KEPT_HOME else tmp_path_factory.mktemp("corpus-home")
-    report = ingest([], Home(home), embedder)
+    home = Path(KEPT_HOME) if KEPT_HOME else _of_all_workers(tmp_path_factory) / "corpus-home"
+    home.mkdir(exist_ok=True)
+    # The first worker makes it, with all processors; the others find nothing left to do.
+    with FileLock(f"{home}.making"):
+        report = ingest([], Home(home), embedder)
     assert not report.failed
     return home
+
+
+def _of_all_workers(factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests that its worker processes share; without workers, its own."""
+    base = factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -34,17 +35,23 @@ def serving(*command: str) -> Iterator[str]:
         assert "Traceback" not in process.stderr.read()
 
 
+@pytest.fixture(scope="session")
+def served_home(corpus_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real corpus's index in a data directory that servers may write into, as they do with feedback."""
+    return Path(shutil.copytree(corpus_home, tmp_path_factory.mktemp("served") / "home"))
+
+
 @pytest.fixture(scope="module")
-def address(corpus_home: Path) -> Iterator[str]:
+def address(served_home: Path) -> Iterator[str]:
     """The address of `consultant serve`."""
-    with serving("ui.cli", "serve", "--port", "0", "--home", str(corpus_home)) as address:
+    with serving("ui.cli", "serve", "--port", "0", "--home", str(served_home)) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def slow_address(corpus_home: Path) -> Iterator[str]:
+def slow_address(served_home: Path) -> Iterator[str]:
     """The address of a server whose answers take their time."""
-    with serving("tests.browser.slow_server", str(corpus_home)) as address:
+    with serving("tests.browser.slow_server", str(served_home)) as address:
         yield address
 
 

@@ -49,21 +49,21 @@ class Places:
 
 
 @pytest.fixture(scope="module")
-def places(corpus_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+def places(served_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     with hosting(("127.0.0.1", "localhost")) as ([shop, bank], told), hosting() as ([stranger], told_stranger):
         file = tmp_path_factory.mktemp("sites") / "sites.toml"
         file.write_text(SITES.format(shop, bank))
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("CONSULTANT_SITES", str(file))
-            with serving("ui.cli", "serve", "--port", "0", "--home", str(corpus_home)) as server:
+            with serving("ui.cli", "serve", "--port", "0", "--home", str(served_home)) as server:
                 told["server"] = told_stranger["server"] = server
                 wait_until_ready(server)
                 yield Places(server, shop, bank, stranger)
 
 
 @pytest.fixture(scope="module")
-def hostile(corpus_home: Path) -> Iterator[str]:
-    with serving("tests.browser.hostile_server", str(corpus_home)) as server:
+def hostile(served_home: Path) -> Iterator[str]:
+    with serving("tests.browser.hostile_server", str(served_home)) as server:
         wait_until_ready(server)
         yield server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shutil
 import signal
@@ -23,6 +24,8 @@ from knowledge.ingest import ingest
 from knowledge.retriever import Retriever
 from knowledge.verify import verify
 
+# At how many random moments; `make test-faults` asks for more.
+MOMENTS = int(os.environ.get("TEST_KILLS", "6"))
 CONSULTANT = Path(sys.executable).parent / "consultant"
 # What is killed: an ingest of argv[1] into argv[2], with vectors that cost nothing, so that most of its time goes
 # into files. With argv[3] it kills itself at that call, before, after or in the middle of it.
@@ -152,7 +155,7 @@ def assert_no_litter(home: Path) -> None:
     assert {path.name for path in home.iterdir()} <= {"CURRENT", "generations", "library", "lock"}
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(MOMENTS))
 def test_an_ingest_killed_at_any_moment_harms_nothing(
     place: Path, twice: Path, seconds: float, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
