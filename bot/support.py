@@ -30,145 +30,23 @@ _PAIRS = (
     "strong weak, stronger weaker, reduce raise, improve worsen, include exclude, minimum maximum, over "
     "under, all none, start end, allow forbid, rarely often, open closed"
 )
-_NEGATORS = frozenset(
-    [
-        "no",
-        "not",
-        "never",
-        "nor",
-        "none",
-        "nobody",
-        "nothing",
-        "neither",
-        "without",
-        "cannot",
-        "hardly",
-        "rarely",
-        "seldom",
-        "few",
-    ]
+_DENYING = "no not never nor none nobody nothing neither without cannot hardly rarely seldom few"
+_TO_TWENTY = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty"
 )
-_NUMBER_WORDS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-_TENS = dict(
-    zip(
-        ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"],
-        range(30, 101, 10),
-        strict=True,
-    )
+_TENS = "thirty forty fifty sixty seventy eighty ninety hundred"
+_FUNCTION_WORDS = (
+    "a an the of in on at to for by from as and or but if then than that this these those it its they them "
+    "their he she his her we our you your i my me is are was were be been being am do does did have has had "
+    "will would can could may might shall should must with into about over under so such there here also "
+    "just very too which who whom whose what when where why how s t"
 )
+_NEGATORS = frozenset(_DENYING.split())
 # One and zero are left out: they mostly count nothing.
-_NUMBERS = {w: str(n) for n, w in enumerate(_NUMBER_WORDS) if n > 1} | {w: str(n) for w, n in _TENS.items()}
-_FUNCTION = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "for",
-        "by",
-        "from",
-        "as",
-        "and",
-        "or",
-        "but",
-        "if",
-        "then",
-        "than",
-        "that",
-        "this",
-        "these",
-        "those",
-        "it",
-        "its",
-        "they",
-        "them",
-        "their",
-        "he",
-        "she",
-        "his",
-        "her",
-        "we",
-        "our",
-        "you",
-        "your",
-        "i",
-        "my",
-        "me",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "am",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "had",
-        "will",
-        "would",
-        "can",
-        "could",
-        "may",
-        "might",
-        "shall",
-        "should",
-        "must",
-        "with",
-        "into",
-        "about",
-        "over",
-        "under",
-        "so",
-        "such",
-        "there",
-        "here",
-        "also",
-        "just",
-        "very",
-        "too",
-        "which",
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "s",
-        "t",
-    ]
-)
+_NUMBERS = {word: str(n) for n, word in enumerate(_TO_TWENTY.split(), 2)}
+_NUMBERS |= {word: str(n) for n, word in zip(range(30, 101, 10), _TENS.split(), strict=True)}
+_FUNCTION = frozenset(_FUNCTION_WORDS.split())
 # Techniques of this field, longest first; what is said of one must not be said of another.
 _NAMES = re.compile(
     r"full fine-tuning|continued pre-?training|instruction tuning|preference tuning|prompt engineering|prompt tuning|"
