@@ -179,13 +179,14 @@ class Consultant:
         if not grounding.sentences and any(s.block == "question" for s in statements):
             # Who asks back claims nothing and refuses nothing.
             status = "grounded"
+        kind = "question" if queries.kind == "off-topic" and status != "refused" else queries.kind
         by_model = writing.told if writing.told and writing.told.kept else None
         yield Answer(
             statements=tuple(statements),
             status=status,
             citations=tuple(grounder.citations),
             grounding=grounding,
-            kind=queries.kind,
+            kind=kind,
             brief=understood.brief,
             verdict=understood.verdict,
             question=understood.question,

@@ -36,7 +36,7 @@ _SMALL_TALK = re.compile(
 _SMALL_TALK_CHARACTERS = 60
 _ASKS = re.compile(
     r"(?:so |and |but |or )?"
-    r"(?:what|how|should|shall|do|does|did|is|are|can|could|which|when|why|where|who|would|will|may)\b",
+    r"(?:(?:what|how|who|where)s?|should|shall|do|does|did|is|are|can|could|which|when|why|would|will|may)\b",
     re.I,
 )
 _FIRST_PERSON = re.compile(

@@ -18,6 +18,7 @@ from bot.types import Draft, PromptVersion, Queries, Question, Verdict, VerdictR
 from bot.verdict import NAMES
 from bot.writers.candidates import Candidate, fit, likeness, listed, quotable, quoted, repeats
 from bot.writers.comparing import both_sides, compared, named, table
+from bot.writers.unknown import cannot_tell
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
 from knowledge.store import Vector
@@ -67,7 +68,7 @@ MAX_STEPS = 3
 # How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
 ANSWERS = 0.42
 PROJECT_ANSWERS = 0.28
-KNOWN, UNKNOWN_ANSWERS = 0.9, 0.51
+KNOWN, UNKNOWN_ANSWERS, OTHER_ANSWERS = 0.9, 0.51, 0.53
 SUPPORT = 0.42
 # A section chosen for a reason by hand answers with its first sentence, unless another says the reason better.
 FIRST = 0.2
@@ -119,8 +120,10 @@ class QuotingWriter:
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
             return
         foreign = queries.language != "English"
-        if queries.kind == "off-topic" or not answers(queries, retrieval):
-            yield Draft(WRITE_ENGLISH.format(language=queries.language) if foreign else REFUSAL, "plain")
+        about = queries.kind == "question" and _nearest(retrieval) >= ANSWERS
+        why = cannot_tell(queries.message, retrieval) if about else ""
+        if why or not answers(queries, retrieval):
+            yield Draft(WRITE_ENGLISH.format(language=queries.language) if foreign else why or REFUSAL, "plain")
             return
         if foreign:
             yield Draft(MISREAD.format(language=queries.language), "plain")
@@ -135,16 +138,23 @@ class QuotingWriter:
 def answers(queries: Queries, retrieval: Retrieval) -> bool:
     """Whether the passages are near enough to be quoted as an answer.
 
-    A question whose words are mostly unknown to the documents must be the nearer. A project is told in words of its
-    own trade, so its passages may lie farther off.
+    A question whose words are mostly unknown to the documents must be the nearer, and so must one that tells of a
+    life without a system to build. A project is told in words of its own trade, so its passages may lie farther off.
     """
     if not _HAS_A_WORD.search(queries.message):
         return False
-    nearest = max((p.dense for p in retrieval.passages), default=0.0)
     if queries.kind == "project":
-        return nearest >= PROJECT_ANSWERS
+        return _nearest(retrieval) >= PROJECT_ANSWERS
     known = retrieval.generation.lexical.known_share(queries.message) >= KNOWN
-    return nearest >= (ANSWERS if known else UNKNOWN_ANSWERS)
+    if queries.kind == "off-topic":
+        asks = any(is_question(clause.text) for clause in queries.clauses)
+        return asks and known and _nearest(retrieval) >= OTHER_ANSWERS
+    return _nearest(retrieval) >= (ANSWERS if known else UNKNOWN_ANSWERS)
+
+
+def _nearest(retrieval: Retrieval) -> float:
+    """How near the nearest passage lies, a cosine."""
+    return max((p.dense for p in retrieval.passages), default=0.0)
 
 
 def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
