@@ -289,6 +289,8 @@ class Generation:
                 if self.manifest.windows:
                     # Chroma reads its vector files at the first query; by then they may have been taken away.
                     self.nearest_windows(np.ones((1, self.manifest.dimension), dtype=np.float32), limit=1)
+            except NotWritten:
+                raise
             # Damage shows itself as whatever error of SQLite, Chroma, numpy or the system it happens to cause.
             except Exception as error:
                 raise BrokenGeneration(
@@ -419,13 +421,15 @@ def _open_chroma(folder: Path, opened: ExitStack) -> Collection:
     if not (folder / "chroma" / "chroma.sqlite3").is_file():
         # Chroma would make an empty one.
         raise FileNotFoundError(folder / "chroma")
-    copy = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="consultant-", ignore_cleanup_errors=True)))
-    for path in (folder / "chroma").absolute().iterdir():
-        if path.is_dir():
-            (copy / path.name).symlink_to(path, target_is_directory=True)
-        else:
-            # Without the permissions of the original, which may forbid writing.
-            shutil.copyfile(path, copy / path.name)
+    with _writing(Path(tempfile.gettempdir())):
+        temporary = tempfile.TemporaryDirectory(prefix="consultant-", ignore_cleanup_errors=True)
+        copy = Path(opened.enter_context(temporary))
+        for path in (folder / "chroma").absolute().iterdir():
+            if path.is_dir():
+                (copy / path.name).symlink_to(path, target_is_directory=True)
+            else:
+                # Without the permissions of the original, which may forbid writing.
+                shutil.copyfile(path, copy / path.name)
     client = _chroma_client(copy)
     opened.callback(client.close)
     found: Collection = client.get_collection(COLLECTION, embedding_function=None)

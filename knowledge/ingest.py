@@ -11,10 +11,11 @@ from typing import Literal
 
 from knowledge import index, lint
 from knowledge.chunks import CHUNKER, chunk_sentences, chunks, windows
-from knowledge.documents import READERS, Read, parse, read_bytes
+from knowledge.documents import READERS, read_bytes
 from knowledge.embeddings import SentenceEmbedder, Vectors
 from knowledge.errors import KnowledgeError, UnreadableFile
 from knowledge.index import Home
+from knowledge.reading_child import ApartReader
 from knowledge.signals import SIGNALS, SignalBook, read_signals
 from knowledge.store import Entry, Known, Store
 from knowledge.sums import SUMS, damaged_files, write_sums
@@ -93,12 +94,14 @@ def ingest(
             known = keep.known() if keep else _known_of_damaged(latest)
             if keep is None:
                 roots += [path for path in map(Path, known) if path.is_file() and path not in roots]
-            plan = _plan(
-                [Path(os.path.normpath(root.absolute())) for root in roots],
-                keep,
-                known,
-                read_signals(signals) if corpus and signals else None,
-            )
+            with ApartReader() as reader:
+                plan = _plan(
+                    [Path(os.path.normpath(root.absolute())) for root in roots],
+                    keep,
+                    known,
+                    read_signals(signals) if corpus and signals else None,
+                    reader,
+                )
             if corpus and (plan.fresh or any(f.outcome == "failed" for f in plan.files)):
                 lint.check(corpus)
             if plan.empty and not damaged and _is_served(home, latest, embedder):
@@ -153,7 +156,13 @@ def _known_of_damaged(folder: Path | None) -> dict[str, Known]:
         return {}
 
 
-def _plan(roots: Sequence[Path], keep: Store | None, known: dict[str, Known], book: SignalBook | None) -> _Plan:
+def _plan(
+    roots: Sequence[Path],
+    keep: Store | None,
+    known: dict[str, Known],
+    book: SignalBook | None,
+    reader: ApartReader,
+) -> _Plan:
     """Compare the files with what is known: what to embed, what to take out, and what to say of each.
 
     Without a store to `keep` every file is fresh, but it keeps the id that it is known by.
@@ -171,11 +180,11 @@ def _plan(roots: Sequence[Path], keep: Store | None, known: dict[str, Known], bo
             if path.suffix.lower() not in READERS and path not in roots:
                 files.append(FileReport(str(path), "skipped", f"{path.suffix or 'no suffix'} is not read"))
                 continue
-            read = read_bytes(path)
-            if before and before.sha256 == read.sha256:
+            # What has not changed needs no reader.
+            if before and before.sha256 == read_bytes(path).sha256:
                 files.append(FileReport(str(path), "unchanged"))
                 continue
-            document = _with_own_id(parse(read), read, taken)
+            document = _with_own_id(reader.read(path), taken)
             taken[document.id] = str(path)
             fresh.append(document)
             files.append(FileReport(str(path), "changed" if before else "added"))
@@ -218,7 +227,8 @@ def _files(roots: Iterable[Path], known: dict[str, Known]) -> tuple[list[Path], 
         )
 
     for root in roots:
-        if root.is_dir():
+        # Path.is_dir would raise where a folder above may not be entered.
+        if os.path.isdir(root):  # noqa: PTH112
             for folder, names, leaves in os.walk(root, onerror=unlisted):
                 names[:] = sorted(n for n in names if not n.startswith("."))
                 for leaf in sorted(leaves):
@@ -231,13 +241,13 @@ def _files(roots: Iterable[Path], known: dict[str, Known]) -> tuple[list[Path], 
     return list(found), failed
 
 
-def _with_own_id(document: Document, read: Read, taken: dict[str, str]) -> Document:
+def _with_own_id(document: Document, taken: dict[str, str]) -> Document:
     """Two files may have one name; the later one gets an id with a part of its path's digest."""
     if taken.get(document.id, document.path) == document.path:
         return document
     import hashlib
 
-    suffix = hashlib.sha256(str(read.path).encode()).hexdigest()[:6]
+    suffix = hashlib.sha256(document.path.encode()).hexdigest()[:6]
     return replace(document, id=f"{document.id}-{suffix}")
 
 

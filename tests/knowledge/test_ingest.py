@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from knowledge import index
+from knowledge.documents import read_document
 from knowledge.embeddings import ModelIdentity, SentenceEmbedder
 from knowledge.errors import BrokenGeneration, KnowledgeError
 from knowledge.index import Home
 from knowledge.ingest import Report, ingest
+from knowledge.reading_child import ApartReader
 from knowledge.retriever import Retriever
 from knowledge.store import Store
 from knowledge.verify import verify
@@ -42,9 +44,10 @@ class Counting:
 
 
 @pytest.fixture(autouse=True)
-def _check_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same check without the second that a process costs; test_index.py and test_kill.py start the process."""
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without the seconds that processes cost; test_index.py and tests/faults start them."""
     monkeypatch.setattr(index, "verify_in_child", verify)
+    monkeypatch.setattr(ApartReader, "read", lambda _, path: read_document(path))
 
 
 @pytest.fixture
