@@ -149,14 +149,13 @@ class Home:
                 f"{self.path} cannot hold an index ({error.strerror}). Choose another folder with --home."
             ) from error
         with ExitStack() as held:
-            try:
-                with _writing(self.path):
-                    held.enter_context(FileLock(self.path / "lock", timeout=0))
-            except Timeout:
-                raise WriterBusy(
-                    f"Another process is ingesting into {self.path}. Wait until it has finished, then try again."
-                ) from None
             with _writing(self.path):
+                try:
+                    held.enter_context(FileLock(self.path / "lock", timeout=0))
+                except Timeout:
+                    raise WriterBusy(
+                        f"Another process is ingesting into {self.path}. Wait until it has finished, then try again."
+                    ) from None
                 current = self.pointed()
                 # The one before the current is kept too; anything else is what a killed process left.
                 self._clear(keep={*self.list()[-KEPT_GENERATIONS:], *([current] if current else [])})

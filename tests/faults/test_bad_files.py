@@ -97,7 +97,7 @@ def loop(folder: Path) -> Path:
 
 
 BAD = {
-    zip_bomb: "more than",
+    zip_bomb: "too much memory|more than",
     laughs_in_word: "damaged|more than",
     laughs_in_front_matter: "too much memory|more than",
     huge: "500 MB, more than the 50 MB limit",

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from knowledge.embeddings import ModelIdentity, SentenceEmbedder
-from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoIndex, WriterBusy
+from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoIndex, NotWritten, WriterBusy
 from knowledge.index import COLLECTION, Generation, Home, read_manifest, searchable, verify_in_child
 from knowledge.ingest import ingest
 from knowledge.lexical import LexicalIndex
@@ -370,7 +370,7 @@ def test_what_was_published_last_is_kept_whatever_its_name(tmp_path: Path, names
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with pytest.raises(FileExistsError), home.new_generation() as folder:
+    with pytest.raises(NotWritten), home.new_generation() as folder:
         folder.mkdir()
     assert list(home.generations.iterdir()) == []
 
