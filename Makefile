@@ -14,9 +14,11 @@ chat: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-# `kill -9` of an ingest at 200 random moments; `make test` tries a few.
+# The long form of what `make test` tries a few times: `kill -9` of an ingest at random moments, series of changes
+# against a dictionary, re-indexes under readers, damaged files.
 test-faults: $(VENV)/.installed-dev
-	TEST_KILLS=200 $(BIN)/pytest tests/faults
+	TEST_KILLS=200 TEST_SERIES=300 TEST_STEPS=30 TEST_REINDEXES=50 TEST_QUESTIONS=5000 TEST_MUTATIONS=100 \
+	  $(BIN)/pytest --timeout 3600 tests/faults
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

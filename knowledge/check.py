@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge import index
-from knowledge.embeddings import SentenceEmbedder
+from knowledge.embeddings import ModelIdentity, SentenceEmbedder
 from knowledge.errors import KnowledgeError
 from knowledge.index import Home
 
@@ -21,8 +21,8 @@ class Finding:
 
 
 def examine(home: Path, model: str) -> list[Finding]:
-    """Look at the model and the current generation; the latter in a child process, since a damaged one can
-    end the process that opens it."""
+    """Look at the model and the current generation: are its files what was written, and is all found in it? The
+    latter in a child process, since a damaged one can end the process that opens it."""
     embedder = SentenceEmbedder(model)
     findings = []
     try:
@@ -30,19 +30,18 @@ def examine(home: Path, model: str) -> list[Finding]:
         findings.append(Finding("model", True, f"{embedder.identity.name}, SHA-256 {embedder.identity.digest[:12]}…"))
     except KnowledgeError as error:
         return [Finding("model", False, str(error))]
+    return [*findings, *examine_index(Home(home), embedder.identity)]
+
+
+def examine_index(home: Home, identity: ModelIdentity) -> list[Finding]:
+    """What there is to say of the current generation, one finding with all that is damaged."""
     try:
-        folder = Home(home).current()
+        folder = home.current()
         manifest = index.read_manifest(folder)
-        manifest.check(embedder.identity)
+        index.check_files(folder)
+        manifest.check(identity)
         index.verify_in_child(folder)
-        findings.append(
-            Finding(
-                "index",
-                True,
-                f"{folder.name}: {manifest.documents} documents, {manifest.chunks} chunks, "
-                f"{manifest.windows} windows, all found",
-            )
-        )
     except KnowledgeError as error:
-        findings.append(Finding("index", False, str(error)))
-    return findings
+        return [Finding("index", False, str(error))]
+    counts = f"{manifest.documents} documents, {manifest.chunks} chunks, {manifest.windows} windows"
+    return [Finding("index", True, f"{folder.name}: {counts}, all found")]

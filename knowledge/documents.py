@@ -90,7 +90,8 @@ def parse(read: Read, *, doc_id: str = "") -> Document:
     try:
         document = reader(read, doc_id or slug(read.path.stem))
         "\n".join((document.title, document.text, str(read.path))).encode()
-    except UnreadableFile:
+    # A file that takes all memory is told apart where memory is limited, in reading_child.py.
+    except (UnreadableFile, MemoryError):
         raise
     # A damaged or hostile file can make a parser raise anything; none may keep the other files out.
     except Exception as error:

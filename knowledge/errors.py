@@ -6,6 +6,8 @@
     ├── NoIndex             nothing has been ingested at this place yet
     ├── IndexMismatch       the index was made by another model, chunker or format
     ├── BrokenGeneration    a generation failed its check or is damaged on disk
+    ├── NotWritten          the disk is full, or may not be written
+    ├── NoBackup            a backup cannot be written, is damaged, or is something else
     ├── ModelMissing        the embedding model is neither a folder nor a known name
     └── WriterBusy          another process is ingesting
 
@@ -35,6 +37,14 @@ class IndexMismatch(KnowledgeError):
 
 class BrokenGeneration(KnowledgeError):
     """Raised when a new generation fails verification, or a current one cannot be opened."""
+
+
+class NotWritten(KnowledgeError):
+    """Raised when the system refuses to write a new generation; the one before is served as it was."""
+
+
+class NoBackup(KnowledgeError):
+    """Raised by backup and restore; nothing was replaced."""
 
 
 class ModelMissing(KnowledgeError):

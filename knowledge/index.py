@@ -9,25 +9,28 @@
         chroma/                 the vector index built from the store
         centres.npy             for each chunk the mean direction of the questions it answers
         bm25/                   the keyword index built from the store
+        files.json              path → document id: what to read again should the store be damaged
+        SHA256SUMS              the digests of all these files
 
 A generation is never changed once it is named, so a reader needs no lock, and a crash at any moment leaves the
 old generation or the new one whole. Chroma's own files are not crash-safe and a damaged one can take its process
-down, hence the check in a child process before anybody serves it.
+down, hence the check in a child process before a generation is named, and the comparison of digests before
+anybody opens it: what still has the bytes that passed the check is as safe to open as it was then.
 """
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import secrets
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,20 +42,23 @@ from numpy.typing import NDArray
 from knowledge.centres import centres_of
 from knowledge.chunks import CHUNKER
 from knowledge.embeddings import ModelIdentity
-from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoIndex, WriterBusy
+from knowledge.errors import BrokenGeneration, IndexMismatch, NoIndex, NotWritten, WriterBusy
 from knowledge.lexical import LexicalIndex
 from knowledge.sentences import without_markers
 from knowledge.signals import signals_digest
 from knowledge.store import Store
+from knowledge.sums import damaged_files
 from knowledge.types import Chunk
 
 if TYPE_CHECKING:
     from chromadb.api.models.Collection import Collection
 
-FORMAT = 3
+FORMAT = 4
 KEPT_GENERATIONS = 2
 COLLECTION = "windows"
 _BUILDING = ".building-"
+_REFUSALS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
+_MEND = "Mend it with: consultant ingest"
 
 
 @dataclass(frozen=True)
@@ -102,16 +108,28 @@ class Home:
 
     def current(self) -> Path:
         """The folder of the generation that is served; raises NoIndex when there is none."""
+        folder = self.pointed()
+        if folder is None and not self.list():
+            raise NoIndex(f"There is no index in {self.path}. Build one with: consultant ingest")
+        if folder is None or not (folder / "manifest.json").is_file():
+            part = "manifest.json" if folder else "CURRENT"
+            raise BrokenGeneration(f"The current index in {self.path} is damaged ({part}). {_MEND}")
+        return folder
+
+    def pointed(self) -> Path | None:
+        """The folder that CURRENT names, whole or not; None when it names none."""
         try:
             name = self.pointer.read_text(encoding="utf-8").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            raise NoIndex(f"There is no index in {self.path}. Build one with: consultant ingest") from None
-        folder = self.generations / name
-        if not name or not (folder / "manifest.json").is_file():
-            raise BrokenGeneration(
-                f"The current index in {self.path} is incomplete. Build it anew with: consultant ingest --rebuild"
-            )
-        return folder
+        except (OSError, ValueError):
+            return None
+        # A damaged pointer may hold anything, so it is looked for and not joined to a path.
+        return next(
+            (folder for folder in self.generations.glob("*") if folder.name == name and folder.is_dir()), None
+        )
+
+    def latest(self) -> Path | None:
+        """The folder to carry over from: what CURRENT names, or the newest whole generation when it names none."""
+        return self.pointed() or next(iter(reversed(self.list())), None)
 
     def list(self) -> list[Path]:
         """All whole generations, oldest first."""
@@ -130,51 +148,84 @@ class Home:
             raise NoIndex(
                 f"{self.path} cannot hold an index ({error.strerror}). Choose another folder with --home."
             ) from error
-        try:
-            with FileLock(self.path / "lock", timeout=0):
-                current = self._served()
+        with ExitStack() as held:
+            with _writing(self.path):
+                try:
+                    held.enter_context(FileLock(self.path / "lock", timeout=0))
+                except Timeout:
+                    raise WriterBusy(
+                        f"Another process is ingesting into {self.path}. Wait until it has finished, then try again."
+                    ) from None
+                current = self.pointed()
                 # The one before the current is kept too; anything else is what a killed process left.
                 self._clear(keep={*self.list()[-KEPT_GENERATIONS:], *([current] if current else [])})
                 (self.path / "CURRENT.new").unlink(missing_ok=True)
-                yield
-        except Timeout:
-            raise WriterBusy(
-                f"Another process is ingesting into {self.path}. Wait until it has finished, then try again."
-            ) from None
+            yield
 
     @contextmanager
     def new_generation(self) -> Iterator[Path]:
-        """A folder to build in; call `publish` inside. Whatever fails, the folder is gone afterwards."""
+        """A folder to build in; call `publish` inside. Whatever fails, the folder is gone afterwards.
+
+        Raises NotWritten when the system would not write what was built.
+        """
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
         folder = self.generations / f"{_BUILDING}{stamp}-{secrets.token_hex(3)}"
-        folder.mkdir(parents=True)
         try:
-            yield folder
+            with _writing(self.path):
+                folder.mkdir(parents=True)
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def publish(self, building: Path) -> Path:
         """Name a built and verified generation, point to it, and drop the ones no longer kept."""
         final = self.generations / building.name.removeprefix(_BUILDING)
-        before = self._served()
+        before = self.latest()
         _sync_tree(building)
         building.rename(final)
         _sync_folder(self.generations)
+        self._point_to(final)
+        self._clear(keep={final, before} if before else {final})
+        return final
+
+    def roll_back(self, identity: ModelIdentity, name: str = "") -> Path:
+        """Serve an earlier generation again, the one of this name or the one before the current.
+
+        Raises NoIndex when there is none, BrokenGeneration or IndexMismatch when it could not be served.
+        """
+        with self.writer():
+            current, whole = self.pointed(), self.list()
+            older = [folder for folder in whole if current is None or folder.name < current.name]
+            chosen = [folder for folder in whole if folder.name == name] if name else older[-1:]
+            if not chosen:
+                raise NoIndex(
+                    f"There is no {f'index {name}' if name else 'older index'} to go back to. "
+                    "See which there are with: consultant index list"
+                )
+            manifest = read_manifest(chosen[0])
+            check_files(chosen[0])
+            manifest.check(identity)
+            with _writing(self.path):
+                self._point_to(chosen[0])
+            return chosen[0]
+
+    def collect(self) -> int:
+        """Remove all generations but the current one, and what killed processes left; returns the bytes freed."""
+        with self.writer():
+            current = self.current()
+            before = _size(self.generations)
+            with _writing(self.path):
+                self._clear(keep={current})
+            return before - _size(self.generations)
+
+    def _point_to(self, folder: Path) -> None:
         fresh = self.path / "CURRENT.new"
         with fresh.open("w", encoding="utf-8") as file:
-            file.write(final.name + "\n")
+            file.write(folder.name + "\n")
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.pointer)
         _sync_folder(self.path)
-        self._clear(keep={final, before} if before else {final})
-        return final
-
-    def _served(self) -> Path | None:
-        try:
-            return self.current()
-        except KnowledgeError:
-            return None
 
     def _clear(self, *, keep: set[Path]) -> None:
         """Remove every generation but these, and what a killed process left; each is unnamed first, so that a
@@ -187,31 +238,66 @@ class Home:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say in a sentence that the system would not write; other errors stay what they are."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        # The low byte is the kind of an error of SQLite: https://www.sqlite.org/rescode.html
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF not in _REFUSALS:
+            raise
+        raise NotWritten(
+            f"{path} could not be written ({getattr(error, 'strerror', None) or error}). The index is as it was "
+            "before. Make room, or see to the permissions, then try again."
+        ) from error
+
+
+def summaries(home: Home) -> list[dict[str, Any]]:
+    """What there is to go back to, oldest first: name, whether it is served, when and of what it was made, its bytes,
+    and its problem when it cannot be read."""
+    rows = []
+    for folder in home.list():
+        row: dict[str, Any] = {"name": folder.name, "current": folder == home.pointed(), "bytes": _size(folder)}
+        try:
+            made, problem = read_manifest(folder), ""
+            check_files(folder)
+        except (BrokenGeneration, IndexMismatch) as error:
+            made, problem = None, str(error)
+        facts = {name: getattr(made, name, None) for name in ("created", "documents", "chunks")}
+        rows.append(row | facts | {"problem": problem})
+    return rows
+
+
 class Generation:
     """A generation opened for reading; `close()` frees its files and memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
-        try:
-            self.store = Store(folder / "store.sqlite", read_only=True)
-            self.chunks: list[Chunk] = self.store.chunks()
-            self.topics = self.store.topics()
-            self.recogniser = self.store.recogniser()
-            self.reasons = self.store.reasons()
-            self.lexical = LexicalIndex.load(folder / "bm25")
-            self.centres: NDArray[np.float32] = np.load(folder / "centres.npy")
-            self._client, self.windows = _open_chroma(folder)
-        # Damage shows itself as whatever error of SQLite, Chroma, numpy or the system it happens to cause.
-        except Exception as error:
-            raise BrokenGeneration(
-                f"The index {folder.name} is damaged ({type(error).__name__}). "
-                "Build it anew with: consultant ingest --rebuild"
-            ) from error
+        with ExitStack() as opened:
+            try:
+                self.store = opened.enter_context(Store(folder / "store.sqlite", read_only=True))
+                self.chunks: list[Chunk] = self.store.chunks()
+                self.topics = self.store.topics()
+                self.recogniser = self.store.recogniser()
+                self.reasons = self.store.reasons()
+                self.lexical = LexicalIndex.load(folder / "bm25")
+                self.centres: NDArray[np.float32] = np.load(folder / "centres.npy")
+                self.windows = _open_chroma(folder, opened)
+                if self.manifest.windows:
+                    # Chroma reads its vector files at the first query; by then they may have been taken away.
+                    self.nearest_windows(np.ones((1, self.manifest.dimension), dtype=np.float32), limit=1)
+            except NotWritten:
+                raise
+            # Damage shows itself as whatever error of SQLite, Chroma, numpy or the system it happens to cause.
+            except Exception as error:
+                raise BrokenGeneration(
+                    f"The index {folder.name} is damaged ({type(error).__name__}). {_MEND}"
+                ) from error
+            # Also closes a generation that was replaced, once the last question answered from it lets go.
+            self.close = weakref.finalize(self, opened.pop_all().close)
         self.place = {chunk.id: i for i, chunk in enumerate(self.chunks)}
-
-        # Also closes a generation that was replaced, once the last question answered from it lets go.
-        self.close = weakref.finalize(self, _close, self.store, self._client)
 
     def nearest_windows(self, vectors: NDArray[np.float32], *, limit: int) -> list[list[tuple[str, float]]]:
         """For each query vector the nearest windows as (chunk id, cosine), best first."""
@@ -229,11 +315,6 @@ def _short(value: int | str) -> str:
     return str(value) if len(str(value)) < 40 else f"{str(value)[:12]}…"
 
 
-def _close(store: Store, client: Any) -> None:
-    store.close()
-    client.close()
-
-
 def read_manifest(folder: Path) -> Manifest:
     """Read what a generation says of itself; raises BrokenGeneration or IndexMismatch."""
     try:
@@ -241,24 +322,23 @@ def read_manifest(folder: Path) -> Manifest:
         if raw.get("format") != FORMAT:
             raise IndexMismatch(
                 f"The index has format {raw.get('format')}, this version reads {FORMAT}. "
-                "Build it anew with: consultant ingest --rebuild"
+                "Bring it up to date with: consultant ingest"
             )
         return Manifest(**raw)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise BrokenGeneration(
-            f"The index in {folder} is damaged. Build it anew with: consultant ingest --rebuild"
-        ) from error
+        raise BrokenGeneration(f"The index in {folder} is damaged (manifest.json). {_MEND}") from error
+
+
+def check_files(folder: Path) -> None:
+    """Raise BrokenGeneration, naming the files, unless all are as they were when the generation was verified."""
+    if damaged := damaged_files(folder):
+        raise BrokenGeneration(f"The index {folder.name} is damaged ({', '.join(damaged)}). {_MEND}")
 
 
 def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
     """From `store.sqlite` in the folder, build the vector and keyword indexes and the manifest."""
     with Store(folder / "store.sqlite", read_only=True) as store:
-        client, collection = _open_chroma(folder, create=True)
-        try:
-            for ids, vectors in store.windows():
-                collection.add(ids=ids, embeddings=vectors)
-        finally:
-            client.close()
+        _build_chroma(folder / "chroma", store)
         titles, asked = store.titles(), store.asked()
         texts = [searchable(titles[c.doc], c, asked.get(c.id, "")) for c in store.chunks()]
         LexicalIndex.build(texts).save(folder / "bm25")
@@ -273,8 +353,19 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             **store.counts(),
         )
+        paths = {path: known.doc for path, known in store.known().items()}
+    (folder / "files.json").write_text(json.dumps(paths, indent=0), encoding="utf-8")
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest), indent=1), encoding="utf-8")
     return manifest
+
+
+def remembered_paths(folder: Path) -> dict[str, str]:
+    """Path → document id as `files.json` has it; nothing when that is damaged too."""
+    try:
+        paths = json.loads((folder / "files.json").read_text(encoding="utf-8"))
+        return {str(path): str(doc) for path, doc in paths.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def verify_in_child(folder: Path) -> None:
@@ -301,36 +392,58 @@ def searchable(title: str, chunk: Chunk, asked: str = "") -> str:
     return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}\n{asked}".rstrip()
 
 
-def _writable(folder: Path) -> Path:
-    """The folder, or a copy of it that lives as long as this process where it may not be written: Chroma writes
-    when it opens an index, even to read it."""
-    if all(os.access(path, os.W_OK) for path in (folder, *folder.rglob("*"))):
-        return folder
-    copy = Path(tempfile.mkdtemp(prefix="consultant-"))
-    atexit.register(shutil.rmtree, copy, ignore_errors=True)
-    # Without the permissions of the originals, which are what stands in the way.
-    return Path(shutil.copytree(folder, copy / folder.name, copy_function=shutil.copyfile))
+def _build_chroma(path: Path, store: Store) -> None:
+    from chromadb.errors import ChromaError
+
+    # Written to the vector files all at once, at the last window: otherwise each opening would write the rest.
+    once = max(store.counts()["windows"], 1)
+    hnsw = {"space": "cosine", "sync_threshold": once, "batch_size": min(once, 100)}
+    try:
+        client = _chroma_client(path)
+        try:
+            collection = client.create_collection(COLLECTION, embedding_function=None, configuration={"hnsw": hnsw})
+            for ids, vectors in store.windows():
+                collection.add(ids=ids, embeddings=vectors)
+        finally:
+            client.close()
+    # What Chroma cannot write it tells in many ways, but all of them are its own errors.
+    except ChromaError as error:
+        raise OSError(str(error)) from error
 
 
-def _open_chroma(folder: Path, *, create: bool = False) -> tuple[Any, Collection]:
-    import chromadb
+def _open_chroma(folder: Path, opened: ExitStack) -> Collection:
+    """Open the vector index for reading; what to close afterwards goes onto the stack.
 
-    if not create and not (folder / "chroma" / "chroma.sqlite3").is_file():
+    Chroma writes into its database when it opens an index, even to read it. A generation is never changed, so the
+    database is a copy of its own; the vector files are the generation's, by links.
+    """
+    if not (folder / "chroma" / "chroma.sqlite3").is_file():
         # Chroma would make an empty one.
         raise FileNotFoundError(folder / "chroma")
-    client: Any = chromadb.PersistentClient(
-        path=str(folder / "chroma" if create else _writable(folder / "chroma")),
-        settings=chromadb.config.Settings(anonymized_telemetry=False),
-    )
-    try:
-        if create:
-            return client, client.create_collection(
-                COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-            )
-        return client, client.get_collection(COLLECTION, embedding_function=None)
-    except BaseException:
-        client.close()
-        raise
+    with _writing(Path(tempfile.gettempdir())):
+        temporary = tempfile.TemporaryDirectory(prefix="consultant-", ignore_cleanup_errors=True)
+        copy = Path(opened.enter_context(temporary))
+        for path in (folder / "chroma").absolute().iterdir():
+            if path.is_dir():
+                (copy / path.name).symlink_to(path, target_is_directory=True)
+            else:
+                # Without the permissions of the original, which may forbid writing.
+                shutil.copyfile(path, copy / path.name)
+    client = _chroma_client(copy)
+    opened.callback(client.close)
+    found: Collection = client.get_collection(COLLECTION, embedding_function=None)
+    return found
+
+
+def _chroma_client(path: Path) -> Any:
+    import chromadb
+
+    return chromadb.PersistentClient(path=str(path), settings=chromadb.config.Settings(anonymized_telemetry=False))
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _sync_tree(folder: Path) -> None:

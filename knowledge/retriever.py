@@ -16,6 +16,7 @@ import numpy as np
 
 from knowledge import index
 from knowledge.embeddings import SentenceEmbedder, Vectors
+from knowledge.errors import BrokenGeneration
 from knowledge.fusion import Scores, weighted
 from knowledge.index import Generation, Home
 from knowledge.types import Chunk, Passage
@@ -68,13 +69,24 @@ class Retriever:
         if self._generation is None or seen != self._seen:
             with self._lock:
                 if self._generation is None or seen != self._seen:
-                    folder = self.home.current()
-                    index.read_manifest(folder).check(self.embedder.identity)
-                    # The one before stays open for the questions that are being answered from it; it closes
-                    # itself when the last of them lets go.
-                    self._generation = Generation(folder)
+                    self._generation = self._open()
                     self._seen = seen
         return self._generation
+
+    def _open(self) -> Generation:
+        """Open the current generation; the one before stays open for the questions that are being answered from
+        it, and closes itself when the last of them lets go."""
+        folder = self.home.current()
+        try:
+            manifest = index.read_manifest(folder)
+            index.check_files(folder)
+            manifest.check(self.embedder.identity)
+            return Generation(folder)
+        except BrokenGeneration:
+            # It may have been replaced twice and removed since its name was read.
+            if self.home.current() == folder:
+                raise
+        return self._open()
 
     def retrieve(
         self,

@@ -51,6 +51,9 @@ CREATE TABLE trained_slots (slot TEXT PRIMARY KEY, weights BLOB NOT NULL, bias R
 CREATE TABLE digests (name TEXT PRIMARY KEY, digest TEXT NOT NULL);
 """
 
+# Raised with every change of the tables.
+_SCHEMA_VERSION = 1
+
 Vector = NDArray[np.float32]
 
 
@@ -85,7 +88,7 @@ class Store:
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, check_same_thread=False)
         self._db.execute("PRAGMA foreign_keys = ON")
         if create:
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(f"{_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};")
 
     def __enter__(self) -> Store:
         return self
@@ -108,6 +111,22 @@ class Store:
             self._db.backup(target)
         finally:
             target.close()
+
+    def put_origin(self, model: str, chunker: str) -> None:
+        """Remember what the vectors were made by: the digest of the model's weights and the name of the chunker."""
+        rows = [("model", model), ("chunker", chunker)]
+        self._db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?)", rows)
+
+    def is_whole(self) -> bool:
+        """Whether SQLite finds no damage in the file; raises sqlite3.Error when it cannot even look."""
+        return bool(self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+
+    def is_made_by(self, model: str, chunker: str) -> bool:
+        """Whether its tables are today's and its vectors were made by this model and chunker."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        found = dict(self._db.execute("SELECT name, digest FROM digests"))
+        made = (version, found.get("model"), found.get("chunker"))
+        return bool(made == (_SCHEMA_VERSION, model, chunker))
 
     def known(self) -> dict[str, Known]:
         """Path → what is known of each document."""

@@ -16,6 +16,7 @@ import click
 
 from ui.cli_eval import evaluate
 from ui.cli_feedback import feedback
+from ui.cli_index import backup, index, restore
 from ui.cli_model import model
 from ui.options import known_errors, model_options, options, settings_of
 
@@ -323,9 +324,8 @@ def _serve(settings: Settings, *, browser: bool, insecure: bool = False) -> None
     run(settings, browser=browser, insecure=insecure)
 
 
-main.add_command(evaluate)
-main.add_command(feedback)
-main.add_command(model)
+for command in (evaluate, feedback, model, index, backup, restore):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

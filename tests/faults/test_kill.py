@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import shutil
@@ -10,34 +9,34 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from knowledge import index
-from knowledge.embeddings import ModelIdentity, SentenceEmbedder
+from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
 from knowledge.ingest import ingest
 from knowledge.retriever import Retriever
 from knowledge.verify import verify
+from tests.faults.hashed import EMBEDDER, write
 
 # At how many random moments; `make test-faults` asks for more.
 MOMENTS = int(os.environ.get("TEST_KILLS", "6"))
+ROOT = Path(__file__).parent.parent.parent
 CONSULTANT = Path(sys.executable).parent / "consultant"
 # What is killed: an ingest of argv[1] into argv[2], with vectors that cost nothing, so that most of its time goes
 # into files. With argv[3] it kills itself at that call, before, after or in the middle of it.
 CHILD = """
 import os, shutil, signal, sys
 from pathlib import Path
+sys.path.insert(0, sys.argv[4])
 from knowledge import index
 from knowledge.index import Home
 from knowledge.ingest import ingest
 from knowledge.store import Store
-sys.path.insert(0, str(Path(sys.argv[4]).parent))
-from test_kill import Digests
+from tests.faults.hashed import Digests
 import chromadb
 
 def die(path):
@@ -62,33 +61,10 @@ ingest([Path(sys.argv[1])], Home(Path(sys.argv[2])), Digests(), corpus=None)
 """
 
 
-class Digests:
-    """Vectors by chance but the same for the same text: no model, since no meaning is asked for here."""
-
-    identity = ModelIdentity("digests", "digests")
-    dimension = 16
-
-    def embed(self, texts: Sequence[str], **_: Any) -> np.ndarray[Any, Any]:
-        rows = [np.frombuffer(hashlib.sha512(text.encode()).digest(), dtype=np.int32)[:16] for text in texts]
-        vectors = np.array(rows, dtype=np.float32).reshape(len(texts), 16)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-EMBEDDER: Any = Digests()
-
-
-def write(folder: Path, word: str) -> None:
-    """Three files in which every sentence holds this word."""
-    folder.mkdir(exist_ok=True)
-    for name in ("apples", "bananas", "cherries"):
-        parts = [f"# {name} part {n}\n\nPart {n} of {name} is {word}. [@x] It stays {word}.\n" for n in range(20)]
-        (folder / f"{name}.md").write_text("\n".join(parts))
-
-
 def start(files: Path, home: Path, die: str = "") -> subprocess.Popen[str]:
     """Start an ingest in a process of its own and return when it begins to work."""
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(files), str(home), die, __file__], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", CHILD, str(files), str(home), die, str(ROOT)], stdout=subprocess.PIPE, text=True
     )
     assert child.stdout
     assert child.stdout.readline() == "ready\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +13,12 @@ import numpy as np
 import pytest
 
 from knowledge import index
-from knowledge.embeddings import SentenceEmbedder
+from knowledge.documents import read_document
+from knowledge.embeddings import ModelIdentity, SentenceEmbedder
 from knowledge.errors import BrokenGeneration, KnowledgeError
 from knowledge.index import Home
 from knowledge.ingest import Report, ingest
+from knowledge.reading_child import ApartReader
 from knowledge.retriever import Retriever
 from knowledge.store import Store
 from knowledge.verify import verify
@@ -43,9 +44,10 @@ class Counting:
 
 
 @pytest.fixture(autouse=True)
-def _check_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same check without the second that a process costs; test_index.py and test_kill.py start the process."""
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same without the seconds that processes cost; test_index.py and tests/faults start them."""
     monkeypatch.setattr(index, "verify_in_child", verify)
+    monkeypatch.setattr(ApartReader, "read", lambda _, path: read_document(path))
 
 
 @pytest.fixture
@@ -381,19 +383,18 @@ def test_a_home_that_is_a_file_is_said(put: Put, counting: Counting, tmp_path: P
 # Building anew
 
 
-@pytest.mark.parametrize(
-    "values",
-    [{"format": 0}, {"chunker": "other"}, {"model_digest": "other"}, {"surprise": 1}],
-    ids=lambda v: next(iter(v)),
-)
+@pytest.mark.parametrize("what", ["model", "chunker", "tables"])
 def test_an_index_made_otherwise_is_built_anew_from_its_files(
-    put: Put, run: Ingest, home: Home, counting: Counting, values: dict[str, object]
+    put: Put, run: Ingest, home: Home, counting: Counting, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put("bananas.md", BANANAS)
     shoes = put("shoes.md", SHOES)
     run()
-    file = home.current() / "manifest.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+    if what == "model":
+        counting.identity = ModelIdentity(counting.identity.name, "other")
+    else:
+        target = "knowledge.ingest.CHUNKER" if what == "chunker" else "knowledge.store._SCHEMA_VERSION"
+        monkeypatch.setattr(target, "other" if what == "chunker" else 99)
     counting.texts.clear()
     assert run(shoes).generation == home.current().name
     assert stored(home).keys() == {"bananas", "shoes"}
