@@ -18,6 +18,7 @@ from benchmarks import (
     prompting,
     recognising,
     startup,
+    widget,
 )
 
 BENCHMARKS = {
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "prompting": prompting.run,
     "recognising": recognising.run,
     "startup": startup.run,
+    "widget": widget.run,
 }
 
 
