@@ -17,6 +17,7 @@ from benchmarks import (
     latency,
     prompting,
     recognising,
+    serving,
     startup,
     widget,
 )
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "latency": latency.run,
     "prompting": prompting.run,
     "recognising": recognising.run,
+    "serving": serving.run,
     "startup": startup.run,
     "widget": widget.run,
 }
