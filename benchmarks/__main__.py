@@ -18,7 +18,9 @@ from benchmarks import (
     latency,
     prompting,
     recognising,
+    serving,
     startup,
+    widget,
 )
 
 BENCHMARKS = {
@@ -33,7 +35,9 @@ BENCHMARKS = {
     "latency": latency.run,
     "prompting": prompting.run,
     "recognising": recognising.run,
+    "serving": serving.run,
     "startup": startup.run,
+    "widget": widget.run,
 }
 
 

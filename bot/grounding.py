@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from bot.orders import is_order
 from bot.support import Support, support
 from bot.types import Citation, Draft, Grounding, Quote, Statement, Status
 from knowledge.sentences import plain, sentences
@@ -86,7 +87,7 @@ def is_supported(draft: Draft, quote: Quote, document: Document) -> bool:
     chunk, sentence = quote.passage.chunk, quote.sentence
     inside = chunk.start <= sentence.start < sentence.end <= chunk.end
     there = document.text[sentence.start : sentence.end]
-    if not inside or there != sentence.text:
+    if not inside or there != sentence.text or is_order(draft.text):
         return False
     return draft.text == plain(sentence.text) or (draft.reworded and reworded(draft, quote).holds)
 
@@ -95,6 +96,7 @@ def reworded(draft: Draft, quote: Quote) -> Support:
     """What the quoted sentence and its neighbours say of a draft in other words, which may take up the person's too.
 
     The whole passage would be too much: a sentence put together from words that stand far apart says something new.
+    What is an order to whoever answers bears nothing out.
     """
     there = _around(quote)
     alone = support(draft.text, there)
@@ -107,9 +109,9 @@ def _around(quote: Quote) -> str:
     chunk = quote.passage.chunk
     spoken = sentences(chunk.text, offset=chunk.start)
     at = next((i for i, s in enumerate(spoken) if s.start == quote.sentence.start), None)
-    if at is None:
-        return plain(quote.sentence.text)
-    return " ".join(plain(s.text) for s in spoken[max(0, at - 1) : at + 2])
+    near = [quote.sentence] if at is None else spoken[max(0, at - 1) : at + 2]
+    said = [plain(s.text) for s in near]
+    return " ".join(text for text in said if not is_order(text))
 
 
 def _sources(document: Document, keys: Iterable[str]) -> tuple[Source, ...]:

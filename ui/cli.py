@@ -132,10 +132,17 @@ def chat(browser: bool, **options: Any) -> None:
 @click.option("--host", help="Address to listen on.")
 @click.option("--insecure", is_flag=True, help="Let every page embed it, where the origins say *.")
 @click.option("--print-embed", is_flag=True, help="Print the tag for other pages, and end.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve the widget and the API; with several, the chat page is not served.",
+)
 @model_options
 @options
 @known_errors
-def serve(insecure: bool, print_embed: bool, **options: Any) -> None:
+def serve(insecure: bool, print_embed: bool, workers: int, **options: Any) -> None:
     """Serve the chat page, the widget and the HTTP API from the index that is there."""
     settings = settings_of(options)
     if print_embed:
@@ -143,6 +150,11 @@ def serve(insecure: bool, print_embed: bool, **options: Any) -> None:
         from ui.sites import access_of
 
         click.echo(tag(settings, access_of(settings, insecure=insecure)))
+        return
+    if workers > 1:
+        from ui import workers as several
+
+        several.run(settings, workers, insecure=insecure)
         return
     _serve(settings, browser=False, insecure=insecure)
 

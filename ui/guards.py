@@ -21,7 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from ui.bodies import QUEUE, capped
 from ui.headers import headed
 from ui.metrics import Metrics
-from ui.quotas import Asker, Counting, visitor
+from ui.quotas import Asker, Counting, Counts, visitor
 from ui.replies import OPENAI, refusal
 from ui.sites import Access
 
@@ -40,11 +40,13 @@ _FORWARDED = (b"forwarded", b"x-forwarded-")
 SITE_HEADER = "x-consultant-site"
 
 
-def guarded(app: ASGIApp, access: Access | None = None, metrics: Metrics | None = None) -> ASGIApp:
-    """The app behind all guards."""
+def guarded(
+    app: ASGIApp, access: Access | None = None, metrics: Metrics | None = None, counts: Counts | None = None
+) -> ASGIApp:
+    """The app behind all guards; without `counts`, quotas are counted in this process."""
     access = access or Access()
     metrics = metrics or Metrics()
-    app = counting(app, access, metrics)
+    app = counting(app, access, metrics, counts or Counting(access))
     app = capped(app, metrics)
     app = cross_origin(app, access)
     app = routed(app)
@@ -167,9 +169,8 @@ def cross_origin(app: ASGIApp, access: Access) -> ASGIApp:
     return guard
 
 
-def counting(app: ASGIApp, access: Access, metrics: Metrics) -> ASGIApp:
+def counting(app: ASGIApp, access: Access, metrics: Metrics, counts: Counts) -> ASGIApp:
     """Hold questions to the quotas: 401 for an unknown token, 429 when a quota is used up."""
-    counts = Counting(access)
 
     def refuses(scope: Scope) -> Any:
         path = scope["path"]

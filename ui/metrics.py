@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from bot.types import Answer
 
+# prometheus-client's own: where several processes keep their counts, so that each can tell those of all.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -26,7 +29,12 @@ class Metrics:
         self._seconds = Histogram(
             "consultant_answer_seconds", "Seconds from question to end.", buckets=_SECONDS, registry=registry
         )
-        self._open = Gauge("consultant_open_answers", "Answers that are being written.", registry=registry)
+        self._open = Gauge(
+            "consultant_open_answers",
+            "Answers that are being written.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._refused = Counter(
             "consultant_refused", "Requests that a limit turned down, by the limit.", ["limit"], registry=registry
         )
@@ -52,5 +60,9 @@ class Metrics:
         self._refused.labels(limit).inc()
 
     def text(self) -> bytes:
-        """All of it as Prometheus reads it."""
-        return generate_latest(self._registry)
+        """All of it as Prometheus reads it; of several workers, what all of them counted."""
+        if SHARED_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)

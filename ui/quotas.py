@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Protocol
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -32,21 +34,30 @@ class Reached:
     seconds: int
 
 
+class Counts(Protocol):
+    """Counts questions, here or in another process."""
+
+    def count(self, asker: Asker) -> Reached | None:
+        """Count one question; or tell which quota is used up, and count nothing."""
+
+
 class Counting:
-    """The questions that were asked, in the memory of this process."""
+    """The questions that were asked, in the memory of this process; of several threads, one counts at a time."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
         self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
 
     def count(self, asker: Asker) -> Reached | None:
         """Count one question; or tell which quota is used up, and count nothing."""
         found = list(_limits(self._quotas(asker), asker))
-        for name, limit, key in found:
-            if not self._windows.test(limit, *key):
-                return self._reached(name, limit, key)
-        for _, limit, key in found:
-            self._windows.hit(limit, *key)
+        with self._lock:
+            for name, limit, key in found:
+                if not self._windows.test(limit, *key):
+                    return self._reached(name, limit, key)
+            for _, limit, key in found:
+                self._windows.hit(limit, *key)
         return None
 
     def _quotas(self, asker: Asker) -> Quotas:

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from bot.errors import BadQuestion, ConsultantError
 from knowledge.errors import KnowledgeError
@@ -85,10 +86,21 @@ async def on_refused(request: Request, error: Exception) -> Any:
     return refusal(request.url.path, error.status, str(error), retry_after=error.retry_after)
 
 
+async def on_http(request: Request, error: Exception) -> Any:
+    """What the framework itself turns down, such as a body that no parser gets to the end of."""
+    assert isinstance(error, HTTPException), "registered for this error alone"
+    if error.status_code == 400:
+        return refusal(request.url.path, 422, f"The body cannot be read. {_how(request)}")
+    return refusal(request.url.path, error.status_code, f"{error.detail}. The start page is at /.")
+
+
 async def on_bad_body(request: Request, error: Exception) -> Any:
     """Name the first thing that is wrong with the body, and say what it should be."""
     assert isinstance(error, RequestValidationError), "registered for this error alone"
     first: Mapping[str, Any] = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "the body"
-    how = _HOW_TO_CHAT if request.url.path.startswith(OPENAI) else HOW_TO_ASK
-    return refusal(request.url.path, 422, f"{where}: {first['msg']}. {how}")
+    return refusal(request.url.path, 422, f"{where}: {first['msg']}. {_how(request)}")
+
+
+def _how(request: Request) -> str:
+    return _HOW_TO_CHAT if request.url.path.startswith(OPENAI) else HOW_TO_ASK

@@ -9,11 +9,14 @@ import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -23,11 +26,14 @@ from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
 from ui import api, embed, health, openai_api, replies
 from ui.asking import Desk
+from ui.connections import PatientProtocol
+from ui.embed import EMBED
 from ui.guards import guarded
 from ui.health import Readiness
 from ui.library import LIBRARY
 from ui.logs import set_up
 from ui.metrics import Metrics
+from ui.quotas import Counts
 from ui.sites import Access, access_of
 
 QUEUE_SIZE = 64
@@ -41,15 +47,15 @@ def application(
     library: Path | None = None,
     access: Access | None = None,
     settings: Settings | None = None,
+    counting: Counts | None = None,
+    *,
+    page: bool = True,
 ) -> ASGIApp:
     """The API, the widget and, at `/`, the page; below `/library` the site of the corpus, where there is one.
 
-    `access` tells who may do what; the `settings` are those of the environment unless told.
+    `access` tells who may do what; the `settings` are those of the environment unless told; quotas are counted by
+    `counting`, unless told in the memory of this process. Without the page, the widget's chat is at `/`.
     """
-    import gradio as gr
-
-    from ui import chat
-
     settings = settings or read_settings()
     access, metrics, readiness = access or Access(), Metrics(), Readiness(consultant)
 
@@ -71,12 +77,23 @@ def application(
         app.add_exception_handler(known, replies.on_error)
     app.add_exception_handler(replies.Refused, replies.on_refused)
     app.add_exception_handler(RequestValidationError, replies.on_bad_body)
+    app.add_exception_handler(HTTPException, replies.on_http)
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
+    served = _with_page(app, consultant, library, settings) if page else _without_page(app)
+    return guarded(served, access, metrics, counting)
+
+
+def _with_page(app: FastAPI, consultant: Consultant, library: Path | None, settings: Settings) -> ASGIApp:
+    """The app with Gradio's page at /."""
+    import gradio as gr
+
+    from ui import chat
+
     page = chat.build(consultant, library, settings).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
     )
-    served = gr.mount_gradio_app(
+    mounted: ASGIApp = gr.mount_gradio_app(
         app,
         page,
         path="/",
@@ -92,27 +109,45 @@ def application(
         enable_monitoring=False,
         favicon_path=chat.FAVICON,
     )
-    return guarded(served, access, metrics)
+    return mounted
+
+
+def _without_page(app: FastAPI) -> ASGIApp:
+    """The app with the widget's chat as its start page."""
+
+    @app.get("/", include_in_schema=False)
+    def start() -> RedirectResponse:
+        return RedirectResponse(EMBED.removeprefix("/"))
+
+    return app
 
 
 def run(settings: Settings, *, browser: bool, insecure: bool = False) -> None:
     """Serve until interrupted; raises ConsultantError when the port is taken or who may embed makes no sense."""
     access = access_of(settings, insecure=insecure)
     set_up(settings.log_level, settings.log_format)
-    listening = _listen(settings.host, settings.port)
-    host, port = listening.getsockname()[:2]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    listening = listen(settings.host, settings.port)
     consultant = assemble.consultant(settings)
     consultant.retriever.home.current()
     app = application(consultant, settings.home / LIBRARY, access, settings)
-    # Who a visitor is, is told by our own guards; the logs are ours, too. Answers that stream may end.
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=GRACE_SECONDS
-    )
-    server = _Server(config, address, browser)
+    server = _Server(configuration(app), address_of(listening), browser)
     # uvicorn shuts down in order, then raises the signal again; stopping a server is no failure.
     with suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
+
+
+def configuration(app: Any, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves an app: who a visitor is, is told by our own guards, and the logs are ours, too; answers
+    that stream may end."""
+    return uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        **more,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -131,7 +166,14 @@ class _Server(uvicorn.Server):
                 threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def address_of(listening: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at this address; raises ConsultantError when it is taken."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)

@@ -9,7 +9,7 @@ markup, and whole because then nothing has to be taken back.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,47 +88,48 @@ def _without_open_table(statements: Sequence[Statement]) -> Sequence[Statement]:
     return statements[:end]
 
 
-async def pieces(asked: Asked) -> AsyncGenerator[str, None]:
+def pieces(asked: Asked) -> AsyncGenerator[str, None]:
     """The events of a stream."""
     growing = Growing()
 
-    def events(taken_back: bool, text: str) -> str:
+    def grown(taken_back: bool, text: str) -> str:
         return (event("restart", None) if taken_back else "") + (event("text", text) if text else "")
 
-    async for news in _guarded(asked):
+    def shown(news: Statement | Answer) -> str:
         if isinstance(news, Statement):
-            yield events(*growing.add(news))
-        elif isinstance(news, Answer):
-            yield events(*growing.end(news)) + event("answer", contract.to_json(news))
-        else:
-            yield news
+            return grown(*growing.add(news))
+        return grown(*growing.end(news)) + event("answer", contract.to_json(news))
+
+    return _events(asked, shown)
 
 
-async def pages(asked: Asked, library: Path | None) -> AsyncGenerator[str, None]:
+def pages(asked: Asked, library: Path | None) -> AsyncGenerator[str, None]:
     """The events of a stream in HTML: whole each time, so that what was taken back is simply not there.
 
     Before the `answer`, a `panel` holds the status line and the cited passages.
     """
     statements: list[Statement] = []
-    async for news in _guarded(asked):
+
+    def shown(news: Statement | Answer) -> str:
+        nonlocal statements
         if isinstance(news, Statement):
             statements = so_far(statements, news)
-            yield event("html", render.answer_html(statements))
-        elif isinstance(news, Answer):
-            panel = {"status": render.status_html(news), "sources": render.sources_html(news, library)}
-            yield event("panel", panel) + event("answer", contract.to_json(news))
-        else:
-            yield news
+            return event("html", render.answer_html(statements))
+        panel = {"status": render.status_html(news), "sources": render.sources_html(news, library)}
+        return event("panel", panel) + event("answer", contract.to_json(news))
+
+    return _events(asked, shown)
 
 
-async def _guarded(asked: Asked) -> AsyncIterator[Statement | Answer | str]:
-    """The statements and the answer; between them heartbeats, and in place of what fails an error, as events."""
+async def _events(asked: Asked, shown: Callable[[Statement | Answer], str]) -> AsyncGenerator[str, None]:
+    """Each statement and the answer as they are shown; between them heartbeats, and in place of what fails an
+    error."""
     try:
         async with aclosing(asked.statements()) as statements:
             async for statement in statements:
-                yield STILL_HERE if statement is None else statement
+                yield STILL_HERE if statement is None else shown(statement)
         assert asked.answer is not None, "the ask path ends with an answer"
-        yield asked.answer
+        yield shown(asked.answer)
     # The stream is a boundary: its reader gets a sentence, the log the traceback under the same id.
     except Exception as error:  # noqa: BLE001
         _, sentence, identity = told(error)

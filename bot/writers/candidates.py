@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.orders import is_order
 from bot.types import Block, Draft, Quote
 from knowledge.retriever import Retrieval
 from knowledge.sentences import plain
@@ -45,7 +46,7 @@ class Candidate:
 
 
 def quotable(retrieval: Retrieval, passages: Sequence[Passage]) -> list[Candidate]:
-    """Every sentence of the passages that can stand alone."""
+    """Every sentence of the passages that can stand alone and gives whoever answers no orders."""
     ids = [p.chunk.id for p in passages]
     said = retrieval.generation.store.sentences_of(ids)
     topics = retrieval.generation.topics
@@ -62,7 +63,7 @@ def quotable(retrieval: Retrieval, passages: Sequence[Passage]) -> list[Candidat
         )
         for passage in passages
         for i, (sentence, vector) in enumerate(said[passage.chunk.id])
-        if stands_alone(sentence.text)
+        if stands_alone(sentence.text) and not is_order(plain(sentence.text))
     ]
 
 

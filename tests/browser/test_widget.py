@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 
 from tests.browser.conftest import PATIENCE, serving
 from tests.browser.host_pages import hosting
-from tests.browser.hostile_server import POLYGLOTS, SLOWLY
+from tests.browser.hostile_server import SLOWLY
 
 pytestmark = pytest.mark.browser
 
@@ -384,27 +385,23 @@ def test_on_a_phone_it_fills_the_screen_and_nothing_scrolls_sideways(
     expect(page.locator(PANEL)).to_be_hidden()
 
 
-def test_nothing_that_a_person_or_a_model_says_runs_or_loads(hostile: str, browser: Browser) -> None:
-    page = browser.new_page()
-    page.set_default_timeout(PATIENCE)
-    foreign: list[str] = []
-    page.on("request", lambda request: None if request.url.startswith(f"{hostile}/") else foreign.append(request.url))
-    ran: list[str] = []
-    page.expose_function("hacked", lambda: ran.append("ran"))
-    page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
-    page.goto(f"{hostile}/embed")
-    for start in (0, 10, 20):
-        page.fill("#box", "\n".join(["What is LoRA?", *POLYGLOTS[start : start + 10]]))
-        page.click("#send")
-        expect(page.locator("#send")).to_be_visible()
-    assert page.locator(".turn").count() == 3
-    known = page.evaluate(
-        "[...new Set([...document.querySelectorAll('#turns *')].map((one) => one.localName))].sort()"
-    )
-    assert set(known) <= {"li", "p", "div", "strong", "ul", "ol", "button", "span"}
-    said = page.inner_text(".answer >> nth=0")
-    assert [text for text in POLYGLOTS if " ".join(text.split()) not in said] == []
-    page.reload()
-    expect(page.locator(".turn")).to_have_count(3)
-    assert (ran, foreign) == ([], [])
-    page.close()
+@pytest.mark.parametrize("looks", ["light", "dark"])
+def test_nothing_keeps_anybody_out(places: Places, visit: Opener, looks: str) -> None:
+    """The frame by itself, with an answer, its passages and quick replies open; then the launcher and the panel."""
+    page = visit(f"{places.shop}/plain", color_scheme=looks)
+    found = Axe().run(page, context="#consultant-widget").response["violations"]
+    frame = opened(page)
+    found += Axe().run(page, context="#consultant-widget").response["violations"]
+    page.goto(f"{places.server}/embed?origin={places.shop}")
+    found += Axe().run(page).response["violations"]
+    ask(page.main_frame, VAGUE)
+    expect(page.locator(".replies button").first).to_be_visible()
+    page.click("summary")
+    page.click(".cite >> nth=0")
+    expect(page.locator("mark.shown")).to_be_visible()
+    found += Axe().run(page).response["violations"]
+    ask(page.main_frame, "?!")
+    expect(page.locator(".error")).to_be_visible()
+    found += Axe().run(page).response["violations"]
+    assert frame.is_detached()
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []

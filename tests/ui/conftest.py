@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from bot import assemble
 from knowledge.embeddings import SentenceEmbedder
+from ui import server
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def serving(make: Callable[[], ASGIApp]) -> Iterator[httpx.Client]:
         return make()
 
     listening = socket.create_server(("127.0.0.1", 0))
-    serving = uvicorn.Server(uvicorn.Config(asyncio.run(made()), log_level="critical", proxy_headers=False))
+    serving = uvicorn.Server(server.configuration(asyncio.run(made()), log_level="critical"))
     thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
     thread.start()
     # Uvicorn closes a connection after a fault without saying so: take a new one for each request.

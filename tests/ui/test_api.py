@@ -313,9 +313,11 @@ def test_a_model_is_cancelled_when_the_reader_goes_away(
 
 def until(holds: Any, *, seconds: float) -> bool:
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
+    while time.monotonic() < end:
+        if holds():
+            return True
         time.sleep(0.05)
-    return bool(holds())
+    return False
 
 
 def test_a_writer_is_ended_when_the_reader_goes_away(
