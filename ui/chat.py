@@ -10,13 +10,16 @@ from typing import Any
 import gradio as gr
 
 from bot.consultant import Consultant
-from bot.queries import clean
+from bot.queries import MAX_CHARACTERS, clean, longer_than_read
 from bot.settings import Settings, read_settings
+from knowledge.documents import READERS
 from ui import browse, costs, lab, render, turns
+from ui.bodies import MAX_BODY, READ
 from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
 from ui.costs import CostsTab
 from ui.feedback import Collector, default_url
 from ui.parts import INSTANTLY, PRIVATE, QUIETLY, markup
+from ui.templating import template
 from ui.turns import Turn
 
 TITLE = "Consultant"
@@ -35,7 +38,7 @@ STARTERS = {
 }
 STATIC = Path(__file__).parent / "static"
 CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels", "tabs"))
-SCRIPTS = ("chat", "panels", "conversations")
+SCRIPTS = ("chat", "panels", "conversations", "attach")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 FAVICON = str(STATIC / "favicon.svg")
@@ -105,6 +108,7 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
             with gr.Row(elem_id="tools"):
                 new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
                 export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
+            _attach()
             exports = markup(elem_id="exports")
             markup('<div class="conversations"></div>', elem_id="conversations")
         with gr.Column(scale=5, min_width=320, elem_id="beside"):
@@ -153,6 +157,12 @@ def _box() -> gr.Textbox:
     )
 
 
+def _attach() -> None:
+    """Where a file with a description is chosen; ui/static/attach.js puts its text into the box."""
+    body = template("attach").render(kinds=sorted(READERS), characters=MAX_CHARACTERS, bytes=MAX_BODY[READ])
+    markup(render.one_line(body), elem_id="attach")
+
+
 def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
     """The panels beside the conversation, a tab each."""
     empty = consultation.empty()
@@ -186,8 +196,12 @@ class Answering:
             yield self._parts.changed(shown)
 
     def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
-        """What stands in the box; an empty one changes nothing."""
-        if clean(text or ""):
+        """What stands in the box; an empty one changes nothing, and what is too long to be read stays there."""
+        if too_long := longer_than_read(clean(text or "")):
+            gr.Warning(too_long)
+            # Without a yield Gradio would empty the box.
+            yield {self._parts.box: _READY}
+        elif clean(text or ""):
             yield from self.answered([*given, turns.asks(text)], corrections, value="")
 
     def starter(self, given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
@@ -205,7 +219,11 @@ class Answering:
     def edited(self, given: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[Changes]:
         """A message that was put otherwise; what came after it is gone."""
         text = render.unescape_markdown(str(chosen.value))
-        yield from self.answered([*given[: _index(chosen)], turns.asks(text)], corrections)
+        if too_long := longer_than_read(clean(text)):
+            gr.Warning(too_long)
+            yield {self._parts.chatbot: given, self._parts.box: text}
+        else:
+            yield from self.answered([*given[: _index(chosen)], turns.asks(text)], corrections)
 
     def again(self, _: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
         """The last message once more, by what was corrected since."""

@@ -21,7 +21,7 @@ from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
-from ui import api, embed, health, openai_api, replies
+from ui import api, embed, health, openai_api, reading, replies
 from ui.asking import Desk
 from ui.guards import guarded
 from ui.health import Readiness
@@ -64,6 +64,7 @@ def application(
     app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
     desk = Desk(consultant, metrics, settings.concurrency, settings.queue)
     app.include_router(api.routes(desk, library))
+    app.include_router(reading.routes())
     app.include_router(openai_api.routes(desk))
     app.include_router(embed.routes(access))
     app.include_router(health.routes(readiness, metrics))
