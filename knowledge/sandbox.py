@@ -40,7 +40,7 @@ def read_text(name: str, data: bytes) -> str:
 
 
 def _limit(memory: int) -> None:
-    """Hold this process to SECONDS and so many bytes; Windows knows neither, and there the parent's clock alone holds."""
+    """Hold this process to SECONDS and so many bytes; Windows knows neither: there the clock of the parent holds."""
     try:
         import resource
     except ImportError:

@@ -13,12 +13,14 @@ from bot.consultant import Consultant
 from bot.queries import MAX_CHARACTERS, clean, longer_than_read
 from bot.settings import Settings, read_settings
 from knowledge.documents import READERS
-from ui import browse, costs, lab, render, turns
+from ui import browse, costs, evaluations, lab, render, turns
 from ui.bodies import MAX_BODY, READ
 from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
 from ui.costs import CostsTab
 from ui.feedback import Collector, default_url
-from ui.parts import INSTANTLY, PRIVATE, QUIETLY, markup
+from ui.operators import Operators
+from ui.parts import INSTANTLY, PRIVATE, QUIETLY, hidden, markup
+from ui.sites import Access
 from ui.templating import template
 from ui.turns import Turn
 
@@ -38,7 +40,7 @@ STARTERS = {
 }
 STATIC = Path(__file__).parent / "static"
 CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels", "tabs"))
-SCRIPTS = ("chat", "panels", "conversations", "attach")
+SCRIPTS = ("chat", "panels", "conversations", "attach", "lab")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 FAVICON = str(STATIC / "favicon.svg")
@@ -78,24 +80,32 @@ class Parts:
         return {getattr(self, name): value for name, value in shown.items()}
 
 
-def build(consultant: Consultant, library: Path | None = None, settings: Settings | None = None) -> gr.Blocks:
+def build(
+    consultant: Consultant,
+    library: Path | None = None,
+    settings: Settings | None = None,
+    access: Access | None = None,
+) -> gr.Blocks:
     """The page over one consultant; citations lead to the site of the corpus in the folder `library`.
 
-    The prompt lab finds a local model by the `settings`, those of the environment unless told.
+    The prompt lab finds a local model by the `settings`, those of the environment unless told; `access` tells who
+    may do what is for operators.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
         settings = settings or read_settings()
-        consultation = Consultation(consultant, library)
-        with gr.Tabs(elem_id="rooms"):
+        consultation, operators = Consultation(consultant, library), Operators(access or Access())
+        with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab("Consultation", id="consultation"):
                 parts, conversation_ends = _consultation(consultation, settings)
             with gr.Tab("Prompt lab", id="lab"):
-                lab.build_tab(lab.Lab(consultant, settings))
+                lab.build_tab(lab.Lab(consultant, settings), operators, rooms)
             with gr.Tab("Costs", id="costs"):
                 tab = costs.build_tab(library)
             with gr.Tab("Knowledge", id="knowledge") as knowledge:
                 browse.build_tab(consultant, library, knowledge)
+            with gr.Tab("Evaluation", id="evaluation"):
+                evaluations.build_tab(evaluations.Evaluations(consultant, settings), operators)
         _wire_costs(parts, tab, conversation_ends, consultation)
     return page  # type: ignore[no-any-return]
 
@@ -114,7 +124,7 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
         with gr.Column(scale=5, min_width=320, elem_id="beside"):
             project, verdict, supposed, sources, made = _panels(consultation)
     parts = Parts(
-        chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), markup(elem_id="kept")
+        chatbot, box, project, verdict, supposed, sources, made, hidden("corrections", "[]"), markup(elem_id="kept")
     )
     streams, ends = _wire_conversation(parts, new, consultation)
     _wire_panels(parts, streams, consultation)
@@ -178,10 +188,6 @@ def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
     return project, verdict, supposed, sources, made
 
 
-def _hidden(name: str, value: str = "") -> gr.Textbox:
-    return gr.Textbox(value, show_label=False, elem_id=name, elem_classes="channel")
-
-
 class Answering:
     """What each event does that is answered: it makes the conversation that is to be answered, and shows it grow."""
 
@@ -233,7 +239,7 @@ class Answering:
 def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> tuple[list[Any], list[Any]]:
     """The events that are answered; returns them, so that others can cancel them, and what follows each."""
     said = [parts.chatbot, parts.corrections]
-    does, again = Answering(parts, consultation), _hidden("again")
+    does, again = Answering(parts, consultation), hidden("again")
     events: list[tuple[Any, Callable[..., Any], list[Any]]] = [
         (parts.chatbot.example_select, does.starter, said),
         (parts.chatbot.option_select, does.replied, said),
@@ -305,9 +311,9 @@ def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -
         return parts.changed({**consultation.opened(told), "box": _READY})
 
     for name, change in (("correct", corrected), ("suppose", supposed)):
-        channel = _hidden(name)
+        channel = hidden(name)
         channel.submit(change, [channel, *said], parts.all, **INSTANTLY)
-    channel = _hidden("open")
+    channel = hidden("open")
     channel.submit(opened, channel, parts.all, cancels=streams, **INSTANTLY)
 
 

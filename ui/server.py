@@ -74,7 +74,7 @@ def application(
     app.add_exception_handler(RequestValidationError, replies.on_bad_body)
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
-    page = chat.build(consultant, library, settings).queue(
+    page = chat.build(consultant, library, settings, access).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
     )
     served = gr.mount_gradio_app(
