@@ -196,10 +196,17 @@ class Answering:
         self._consultation = consultation
 
     def answered(self, given: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
-        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
-        yield {self._parts.box: {**_ANSWERING, **box}, self._parts.chatbot: given}
+        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it.
+
+        The browser keeps the question at once and the answer with its last words: after a lost connection nothing
+        more would come.
+        """
+        parts, told = self._parts, given
+        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given, parts.kept: record(given, corrections)}
         for shown in self._consultation.answered(given, corrections):
-            yield self._parts.changed(shown)
+            told = shown.get("chatbot", told)
+            yield parts.changed(shown)
+        yield {parts.kept: record(told, corrections)}
 
     def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
         """What stands in the box; an empty one changes nothing, and what is too long to be read stays there."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import PATIENCE, Opener, answered, ask, send, serving
 
@@ -20,6 +21,16 @@ BOX = "#question textarea"
 def slow(slow_address: str, open_page: Opener) -> Page:
     """The page of a new visitor at the slow server."""
     return open_page(slow_address, viewport={"width": 1000, "height": 900})
+
+
+@pytest.fixture
+def apart(browser: Browser, slow_address: str) -> Iterator[BrowserContext]:
+    """A visitor of the slow server whose network may fail, which Chromium notes as a fault of the page."""
+    context = browser.new_context(viewport={"width": 1000, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    context.new_page().goto(slow_address)
+    yield context
+    context.close()
 
 
 def free_port() -> int:
@@ -71,19 +82,36 @@ def test_an_answer_that_is_cleared_while_it_streams_stays_away(slow: Page) -> No
     ask(slow, "What is LoRA?")
 
 
-def test_what_is_sent_without_a_network_is_kept_and_can_be_sent_again(browser: Browser, address: str) -> None:
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    page.goto(address)
-    ask(page, PROJECT)
-    context.set_offline(True)
-    send(page, "What is LoRA?")
-    expect(page.locator("#attach .said")).to_contain_text("no connection", timeout=PATIENCE)
-    expect(page.locator(BOX)).to_have_value("What is LoRA?")
+LOST = "Connection to the server was lost"
+
+
+def test_what_is_sent_without_a_network_stays_in_the_box_and_can_be_sent_again(apart: BrowserContext) -> None:
+    page = apart.pages[0]
+    ask(page, "What is LoRA?")
+    apart.set_offline(True)
+    send(page, PROJECT)
+    expect(page.get_by_text(LOST)).to_be_visible(timeout=PATIENCE)
     assert page.locator("#chat .user-row").count() == 1
-    context.set_offline(False)
-    expect(page.locator("#attach .said")).to_have_text("", timeout=PATIENCE)
+    comes_back(apart)
+    expect(page.locator("#chat")).to_contain_text("low-rank adaptation", timeout=PATIENCE)
+    expect(page.locator(BOX)).to_have_value(PROJECT, timeout=PATIENCE)
     page.get_by_role("button", name="Send").click()
     answered(page, 2)
-    context.close()
+
+
+def test_a_network_that_is_lost_amid_an_answer_loses_no_question(apart: BrowserContext) -> None:
+    page = apart.pages[0]
+    send(page, PROJECT)
+    expect(page.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
+    apart.set_offline(True)
+    expect(page.get_by_text(LOST)).to_be_visible(timeout=PATIENCE)
+    comes_back(apart)
+    expect(page.locator("#chat .user-row")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("#chat")).to_contain_text("two weeks")
+    expect(page.get_by_role("button", name="Send")).to_be_visible(timeout=PATIENCE)
+
+
+def comes_back(context: BrowserContext) -> None:
+    """The network is there again: Gradio loads the page anew by itself."""
+    with context.pages[0].expect_event("load", timeout=PATIENCE):
+        context.set_offline(False)
