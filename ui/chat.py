@@ -95,11 +95,12 @@ def build(
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
         settings = settings or read_settings()
         consultation, operators = Consultation(consultant, library), Operators(access or Access())
+        link = hidden("lab-open")
         with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab("Consultation", id="consultation"):
                 parts, conversation_ends = _consultation(consultation, settings)
             with gr.Tab("Prompt lab", id="lab"):
-                lab.build_tab(lab.Lab(consultant, settings), operators, rooms)
+                lab.build_tab(lab.Lab(consultant, settings), operators, rooms, link)
             with gr.Tab("Costs", id="costs"):
                 tab = costs.build_tab(library)
             with gr.Tab("Knowledge", id="knowledge") as knowledge:

@@ -28,7 +28,7 @@ from bot.writers.quoting import QuotingWriter
 from knowledge.errors import KnowledgeError
 from ui import panels
 from ui.operators import FOR_OPERATORS, Operators, token_box
-from ui.parts import INSTANTLY, QUIETLY, hidden, markup
+from ui.parts import INSTANTLY, QUIETLY, markup
 from ui.render import one_line
 from ui.templating import template
 
@@ -260,8 +260,12 @@ def measured() -> dict[str, Any]:
     return found
 
 
-def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs) -> None:
-    """The tab, one of the `rooms`: a question, two variants, what is sent, what came of it, and how they score."""
+def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) -> None:
+    """The tab, one of the `rooms`: a question, two variants, what is sent, what came of it, and how they score.
+
+    Into `link`, which stands outside a tab that is still closed, ui/static/lab.js writes the parameters of the page's
+    address.
+    """
     gr.Markdown(
         "Switch techniques of prompt engineering on and off, see exactly what a model is sent, and run two variants "
         "on the same question. Every sentence is checked against the sources before it counts.",
@@ -318,8 +322,6 @@ def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs) -> None:
     run.click(ran, given, results, concurrency_limit=1, **QUIETLY)
     score.click(scores, [token, *given], told, concurrency_limit=1, **QUIETLY)
     share.click(lambda *chosen: link_html(Setup(*chosen)), given, told, **INSTANTLY)
-    # ui/static/lab.js writes the address of the page into it, once, when the page was opened by such a link.
-    link = hidden("lab-open")
     link.submit(opened, link, [rooms, told, *given], **INSTANTLY)
 
 
