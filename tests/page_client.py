@@ -51,6 +51,7 @@ class PageClient:
             if number and not first_text and changed and changed[self._chat]:
                 first_text = time.perf_counter() - started
             if event["msg"] == "process_completed":
+                assert event["success"], event["output"]
                 told = changed[self._chat]
         return Heard(told, first_text, "".join(lines))
 

@@ -332,10 +332,12 @@ def theme() -> gr.themes.Base:
         primary_hue="teal", neutral_hue="slate", font=system, font_mono=["ui-monospace", "Menlo", "monospace"]
     )
     # The theme's own teal is too light to be read on or against white.
-    dark_teal = "#0f766e"
+    dark_teal, darker_teal = "#0f766e", "#115e59"
     return soft.set(
         button_primary_background_fill=dark_teal,
         button_primary_background_fill_dark=dark_teal,
+        button_primary_background_fill_hover=darker_teal,
+        button_primary_background_fill_hover_dark=darker_teal,
         checkbox_label_background_fill_selected=dark_teal,
         checkbox_label_background_fill_selected_dark=dark_teal,
         color_accent=dark_teal,

@@ -104,7 +104,8 @@ class Access(_Value):
     proxies: tuple[str, ...] = ()
     quotas: Quotas = Quotas()
     operator_tokens: tuple[Token, ...] = ()
-    alone: bool = Field(False, description="Whether nobody else reaches the server, by what is told of it.")
+    # Whether nobody else reaches the server, by what is told of it.
+    alone: bool = False
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ def test_a_suite_is_run_and_its_report_read(page: Page) -> None:
     expect(page.locator("#evaluation-report progress")).to_be_visible(timeout=PATIENCE)
     report = page.frame_locator("#evaluation-report iframe")
     expect(report.locator("h1")).to_contain_text("of 40 cases passed", timeout=PATIENCE)
+    # The report in its frame and the pressed button, too.
+    assert [v["id"] for v in Axe().run(page).response["violations"]] == []
     page.click("#evaluation-stop")
     expect(page.locator("#evaluation-report")).to_contain_text("Stopped", timeout=PATIENCE)
     page.click("#evaluation-last")
