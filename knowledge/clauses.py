@@ -14,10 +14,13 @@ LEAST_WORDS = 3
 _NUMBER = r"(?:\d|one|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|fifty|a hundred)"
 _SUBJECT = r"(?:we|i|our|my|it|they|he|she|you|there|this|that|the|no|nobody|none|nothing|need|only|just|want)"
 _COUNTS = re.compile(rf"\b(?:{_NUMBER}|no|not|never|without)", re.I)
+# A run of blanks is tried from its first one alone, or a long run would take the square of its length.
+_BLANKS = r"(?<!\s)\s++"
 _BOUNDARY = re.compile(
-    rf"[,;:]\s++(?:and\s++|but\s++|plus\s++)?|\s++[–—-]\s++|\s*+\((?=\w{{2,}})|(?<!\(\w)\)\s*+|\s++(?=\(\w\)\s)"
-    rf"|\s++(?:but|because|while|although|though|whereas|so|except)\s++(?={_SUBJECT}\b)"
-    rf"|\s++(?:and|plus)\s++(?=(?:{_SUBJECT}|{_NUMBER}|have|has|can|must|should)\b)",
+    rf"[,;:]\s++(?:and\s++|but\s++|plus\s++)?|{_BLANKS}[–—-]\s++|(?:{_BLANKS})?\((?=\w{{2,}})|(?<!\(\w)\)\s*+"
+    rf"|{_BLANKS}(?=\(\w\)\s)"
+    rf"|{_BLANKS}(?:but|because|while|although|though|whereas|so|except)\s++(?={_SUBJECT}\b)"
+    rf"|{_BLANKS}(?:and|plus)\s++(?=(?:{_SUBJECT}|{_NUMBER}|have|has|can|must|should)\b)",
     re.I,
 )
 _QUOTED = re.compile(r"(?<!\w)(?:\"[^\"\n]*\"|“[^”\n]*”|'[^'\n]{2,}'(?!\w)|‘[^’\n]*’)")

@@ -84,9 +84,7 @@ def read_document(path: Path, *, doc_id: str = "") -> Document:
 
 def parse(read: Read, *, doc_id: str = "") -> Document:
     """Understand a file's bytes by its suffix; raises UnreadableFile with the reason."""
-    reader = READERS.get(read.path.suffix.lower())
-    if reader is None:
-        raise UnreadableFile(f"its kind is not supported; use one of {', '.join(sorted(READERS))}")
+    reader = reader_of(read.path)
     try:
         document = reader(read, doc_id or slug(read.path.stem))
         "\n".join((document.title, document.text, str(read.path))).encode()
@@ -101,6 +99,14 @@ def parse(read: Read, *, doc_id: str = "") -> Document:
     if not re.search(r"\w", document.text[document.body_start :]):
         raise UnreadableFile("no text was found in it; if it is a scan, run OCR on it first")
     return document
+
+
+def reader_of(path: Path) -> Callable[[Read, str], Document]:
+    """The reader for a file's suffix; raises UnreadableFile when there is none."""
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UnreadableFile(f"its kind is not supported; use one of {', '.join(sorted(READERS))}")
+    return reader
 
 
 def slug(name: str) -> str:

@@ -10,13 +10,18 @@ from typing import Any
 import gradio as gr
 
 from bot.consultant import Consultant
-from bot.queries import clean
+from bot.queries import MAX_CHARACTERS, clean, longer_than_read
 from bot.settings import Settings, read_settings
-from ui import browse, costs, lab, render, turns
+from knowledge.documents import READERS
+from ui import browse, costs, evaluations, lab, render, turns
+from ui.bodies import MAX_BODY, READ
 from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
 from ui.costs import CostsTab
 from ui.feedback import Collector, default_url
-from ui.parts import INSTANTLY, PRIVATE, QUIETLY, markup
+from ui.operators import Operators
+from ui.parts import INSTANTLY, PRIVATE, QUIETLY, hidden, markup
+from ui.sites import Access
+from ui.templating import template
 from ui.turns import Turn
 
 TITLE = "Consultant"
@@ -35,7 +40,7 @@ STARTERS = {
 }
 STATIC = Path(__file__).parent / "static"
 CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels", "tabs"))
-SCRIPTS = ("chat", "panels", "conversations")
+SCRIPTS = ("chat", "panels", "conversations", "attach", "lab")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 FAVICON = str(STATIC / "favicon.svg")
@@ -75,24 +80,33 @@ class Parts:
         return {getattr(self, name): value for name, value in shown.items()}
 
 
-def build(consultant: Consultant, library: Path | None = None, settings: Settings | None = None) -> gr.Blocks:
+def build(
+    consultant: Consultant,
+    library: Path | None = None,
+    settings: Settings | None = None,
+    access: Access | None = None,
+) -> gr.Blocks:
     """The page over one consultant; citations lead to the site of the corpus in the folder `library`.
 
-    The prompt lab finds a local model by the `settings`, those of the environment unless told.
+    The prompt lab finds a local model by the `settings`, those of the environment unless told; `access` tells who
+    may do what is for operators.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
         gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
         settings = settings or read_settings()
-        consultation = Consultation(consultant, library)
-        with gr.Tabs(elem_id="rooms"):
+        consultation, operators = Consultation(consultant, library), Operators(access or Access())
+        link = hidden("lab-open")
+        with gr.Tabs(elem_id="rooms") as rooms:
             with gr.Tab("Consultation", id="consultation"):
                 parts, conversation_ends = _consultation(consultation, settings)
             with gr.Tab("Prompt lab", id="lab"):
-                lab.build_tab(lab.Lab(consultant, settings))
+                lab.build_tab(lab.Lab(consultant, settings), operators, rooms, link)
             with gr.Tab("Costs", id="costs"):
                 tab = costs.build_tab(library)
             with gr.Tab("Knowledge", id="knowledge") as knowledge:
                 browse.build_tab(consultant, library, knowledge)
+            with gr.Tab("Evaluation", id="evaluation"):
+                evaluations.build_tab(evaluations.Evaluations(consultant, settings), operators)
         _wire_costs(parts, tab, conversation_ends, consultation)
     return page  # type: ignore[no-any-return]
 
@@ -105,12 +119,13 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
             with gr.Row(elem_id="tools"):
                 new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
                 export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
+            _attach()
             exports = markup(elem_id="exports")
             markup('<div class="conversations"></div>', elem_id="conversations")
         with gr.Column(scale=5, min_width=320, elem_id="beside"):
             project, verdict, supposed, sources, made = _panels(consultation)
     parts = Parts(
-        chatbot, box, project, verdict, supposed, sources, made, _hidden("corrections", "[]"), markup(elem_id="kept")
+        chatbot, box, project, verdict, supposed, sources, made, hidden("corrections", "[]"), markup(elem_id="kept")
     )
     streams, ends = _wire_conversation(parts, new, consultation)
     _wire_panels(parts, streams, consultation)
@@ -153,6 +168,12 @@ def _box() -> gr.Textbox:
     )
 
 
+def _attach() -> None:
+    """Where a file with a description is chosen; ui/static/attach.js puts its text into the box."""
+    body = template("attach").render(kinds=sorted(READERS), characters=MAX_CHARACTERS, bytes=MAX_BODY[READ])
+    markup(render.one_line(body), elem_id="attach")
+
+
 def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
     """The panels beside the conversation, a tab each."""
     empty = consultation.empty()
@@ -168,10 +189,6 @@ def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
     return project, verdict, supposed, sources, made
 
 
-def _hidden(name: str, value: str = "") -> gr.Textbox:
-    return gr.Textbox(value, show_label=False, elem_id=name, elem_classes="channel")
-
-
 class Answering:
     """What each event does that is answered: it makes the conversation that is to be answered, and shows it grow."""
 
@@ -180,14 +197,25 @@ class Answering:
         self._consultation = consultation
 
     def answered(self, given: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
-        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it."""
-        yield {self._parts.box: {**_ANSWERING, **box}, self._parts.chatbot: given}
+        """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it.
+
+        The browser keeps the question at once and the answer with its last words: after a lost connection nothing
+        more would come.
+        """
+        parts, told = self._parts, given
+        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given, parts.kept: record(given, corrections)}
         for shown in self._consultation.answered(given, corrections):
-            yield self._parts.changed(shown)
+            told = shown.get("chatbot", told)
+            yield parts.changed(shown)
+        yield {parts.kept: record(told, corrections)}
 
     def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
-        """What stands in the box; an empty one changes nothing."""
-        if clean(text or ""):
+        """What stands in the box; an empty one changes nothing, and what is too long to be read stays there."""
+        if too_long := longer_than_read(clean(text or "")):
+            gr.Warning(too_long)
+            # Without a yield Gradio would empty the box.
+            yield {self._parts.box: _READY}
+        elif clean(text or ""):
             yield from self.answered([*given, turns.asks(text)], corrections, value="")
 
     def starter(self, given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
@@ -205,7 +233,11 @@ class Answering:
     def edited(self, given: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[Changes]:
         """A message that was put otherwise; what came after it is gone."""
         text = render.unescape_markdown(str(chosen.value))
-        yield from self.answered([*given[: _index(chosen)], turns.asks(text)], corrections)
+        if too_long := longer_than_read(clean(text)):
+            gr.Warning(too_long)
+            yield {self._parts.chatbot: given, self._parts.box: text}
+        else:
+            yield from self.answered([*given[: _index(chosen)], turns.asks(text)], corrections)
 
     def again(self, _: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
         """The last message once more, by what was corrected since."""
@@ -215,7 +247,7 @@ class Answering:
 def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> tuple[list[Any], list[Any]]:
     """The events that are answered; returns them, so that others can cancel them, and what follows each."""
     said = [parts.chatbot, parts.corrections]
-    does, again = Answering(parts, consultation), _hidden("again")
+    does, again = Answering(parts, consultation), hidden("again")
     events: list[tuple[Any, Callable[..., Any], list[Any]]] = [
         (parts.chatbot.example_select, does.starter, said),
         (parts.chatbot.option_select, does.replied, said),
@@ -287,9 +319,9 @@ def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -
         return parts.changed({**consultation.opened(told), "box": _READY})
 
     for name, change in (("correct", corrected), ("suppose", supposed)):
-        channel = _hidden(name)
+        channel = hidden(name)
         channel.submit(change, [channel, *said], parts.all, **INSTANTLY)
-    channel = _hidden("open")
+    channel = hidden("open")
     channel.submit(opened, channel, parts.all, cancels=streams, **INSTANTLY)
 
 
@@ -300,10 +332,12 @@ def theme() -> gr.themes.Base:
         primary_hue="teal", neutral_hue="slate", font=system, font_mono=["ui-monospace", "Menlo", "monospace"]
     )
     # The theme's own teal is too light to be read on or against white.
-    dark_teal = "#0f766e"
+    dark_teal, darker_teal = "#0f766e", "#115e59"
     return soft.set(
         button_primary_background_fill=dark_teal,
         button_primary_background_fill_dark=dark_teal,
+        button_primary_background_fill_hover=darker_teal,
+        button_primary_background_fill_hover_dark=darker_teal,
         checkbox_label_background_fill_selected=dark_teal,
         checkbox_label_background_fill_selected_dark=dark_teal,
         color_accent=dark_teal,

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from bot import assemble
+from bot.consultant import Consultant
 from bot.errors import BadSetting
 from bot.evaluation import report, saved
 from bot.evaluation.case_files import read_cases
@@ -91,9 +92,7 @@ def evaluate(wanted: Wanted, settings: Settings) -> int:
 
 def _run(wanted: Wanted, cases: Sequence[Case], settings: Settings) -> tuple[list[Result], dict[str, Any]]:
     consultant = assemble.consultant(settings)
-    named = json.dumps([settings.model, settings.prompt, settings.retriever, settings.rewrite])
-    digest = made_by(consultant, named)
-    cache = Cache(settings.home / CACHE, digest) if wanted.cache else None
+    cache = Cache(settings.home / CACHE, digest(consultant, settings)) if wanted.cache else None
     asked = run(cases, consultant, cache=cache, jobs=wanted.jobs, repeat=wanted.repeat)
     results = list(_progress(asked, total=len(cases) * wanted.repeat))
     if wanted.resume:
@@ -106,14 +105,24 @@ def _run(wanted: Wanted, cases: Sequence[Case], settings: Settings) -> tuple[lis
         results = [judge(result) for result in results]
     if wanted.record:
         _record(results, settings.home, [path.name for path in _files(wanted)])
-    config = {
-        "cases": ", ".join(path.name for path in _files(wanted)),
+    config = described(settings, [path.name for path in _files(wanted)])
+    config["answers made by"] = digest(consultant, settings)[:12]
+    return results, config
+
+
+def digest(consultant: Consultant, settings: Settings) -> str:
+    """What answers are kept by: all that makes them."""
+    return made_by(consultant, json.dumps([settings.model, settings.prompt, settings.retriever, settings.rewrite]))
+
+
+def described(settings: Settings, names: Sequence[str]) -> dict[str, Any]:
+    """What a report says of how it came about."""
+    return {
+        "cases": ", ".join(names),
         "model": settings.model,
         "prompt": settings.prompt,
         "retriever": settings.retriever,
-        "answers made by": digest[:12],
     }
-    return results, config
 
 
 def _record(results: Sequence[Result], home: Path, files: Sequence[str]) -> None:

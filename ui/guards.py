@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ui.bodies import QUEUE, capped
+from ui.bodies import QUEUE, READ, capped
 from ui.headers import headed
 from ui.metrics import Metrics
 from ui.quotas import Asker, Counting, Counts, visitor
@@ -29,13 +29,13 @@ requests = logging.getLogger("consultant.requests")
 
 # Ours, then what Gradio's page loads and calls. Whatever else Gradio offers is not there.
 REACHABLE = re.compile(
-    r"/(?:healthz|readyz|metrics|widget\.js|embed|embed\.(?:js|css)|api/ask|api/openapi\.json"
+    r"/(?:healthz|readyz|metrics|widget\.js|embed|embed\.(?:js|css)|api/ask|api/read|api/openapi\.json"
     r"|v1/models(?:/[^/]+)?|v1/chat/completions|library/.*|library"
     r"|config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(?:assets|static)/.*"
     r"|gradio_api/(?:info|startup-events|app_id|cancel|reset|queue/join|queue/data|run/predict|heartbeat/[^/]+))?"
 )
-# Each of these is a question.
-ASKS = {"/api/ask", "/v1/chat/completions", QUEUE}
+# Each of these is a question, or costs as much as one.
+ASKS = {"/api/ask", READ, "/v1/chat/completions", QUEUE}
 _FORWARDED = (b"forwarded", b"x-forwarded-")
 SITE_HEADER = "x-consultant-site"
 

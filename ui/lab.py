@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import gradio as gr
 
 from bot import assemble, model_files
 from bot.consultant import Consultant
-from bot.errors import ConsultantError
+from bot.errors import BadSetting, ConsultantError
+from bot.evaluation.statistics import Rate
 from bot.prompts import loader
 from bot.settings import Settings
 from bot.types import Answer, Statement
@@ -25,7 +27,10 @@ from bot.writers.model import BRIEF, FULL, ModelWriter, compose
 from bot.writers.quoting import QuotingWriter
 from knowledge.errors import KnowledgeError
 from ui import panels
-from ui.parts import QUIETLY, markup
+from ui.operators import FOR_OPERATORS, Operators, token_box
+from ui.parts import INSTANTLY, QUIETLY, markup
+from ui.render import one_line
+from ui.templating import template
 
 MEASURED = Path(loader.__file__).parent / "measured.json"
 # What can be switched; the others are always on.
@@ -35,6 +40,19 @@ NO_MODEL = (
     "consultant model pull smollm2, then start with: consultant chat --model local"
 )
 QUESTION = "We sort 300 support mails a day by topic. 2,000 are labelled. Should we fine-tune?"
+
+
+# What both variants are scored on: few enough to wait for, of all kinds.
+SUITE = (
+    QUESTION,
+    "We are six people, need product texts for three shops next week, no labelled data. Should we fine-tune?",
+    "Our hospital has 12,000 protocols as PDF. Nurses need quick answers, the data may not leave our network.",
+    "We extract four fields from 50 invoices a day; they all look alike. What would you do?",
+    "How many examples do I need to fine-tune?",
+    "What is LoRA?",
+)
+# A link is made by anybody: what it sets up is shown, and never longer than somebody would type.
+MAX_QUESTION = 1000
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,49 @@ class Variant:
     def spec(self) -> str:
         """As `--prompt` takes it."""
         return f"{self.family}@{'+'.join(self.techniques)}"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that is chosen in the lab."""
+
+    question: str
+    family: str
+    one: tuple[str, ...]
+    other: tuple[str, ...]
+
+    @property
+    def variants(self) -> list[Variant]:
+        """Both, their techniques in the order of the prompt, so that the same switches are the same variant."""
+        return [Variant(self.family, tuple(t for t in SWITCHES if t in on)) for on in (self.one, self.other)]
+
+    @property
+    def link(self) -> str:
+        """The address of the page that opens with it."""
+        one, other = (" ".join(variant.techniques) for variant in self.variants)
+        return "/?" + urlencode({"lab": self.family, "a": one, "b": other, "question": self.question[:MAX_QUESTION]})
+
+
+def read_link(address: str) -> Setup:
+    """The set-up of a link's parameters; raises BadSetting naming what is wrong.
+
+    >>> read_link("?lab=brief&a=role&b=&question=Why%3F")
+    Setup(question='Why?', family='brief', one=('role',), other=())
+    """
+    try:
+        named = parse_qs(address.removeprefix("?"), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        named = {}
+    family, question = _only(named, "lab"), _only(named, "question")
+    one, other = (tuple(_only(named, name).split()) for name in "ab")
+    unknown = [t for t in (*one, *other) if t not in SWITCHES]
+    if family not in (FULL, BRIEF) or unknown or len(question) > MAX_QUESTION:
+        raise BadSetting("This link to a set-up of the lab cannot be read. Choose the techniques by hand.")
+    return Setup(question or QUESTION, family, one, other)
+
+
+def _only(named: Mapping[str, list[str]], name: str) -> str:
+    return named.get(name, [""])[-1].strip()
 
 
 class Lab:
@@ -72,9 +133,25 @@ class Lab:
         answers: list[Answer] = []
         for variant in variants:
             yield [*(answer_html(a) for a in answers), *([waits_html()] * (len(variants) - len(answers)))]
-            running = ModelWriter(writer.model, writer.setting, writer.shown, variant.spec, writer.timeout)
-            answers.append(Consultant(self.consultant.retriever, running, self.consultant.book).ask(question))
+            answers.append(self._answer(writer, question, variant))
         yield [answer_html(a, _own_sentences(a, [b for b in answers if b is not a])) for a in answers]
+
+    def score(self, variants: Sequence[Variant]) -> Iterator[str]:
+        """How far the scoring is, as HTML, and at its end how each variant did on SUITE; raises ConsultantError."""
+        writer = self._writer()
+        found: list[list[Answer]] = [[] for _ in variants]
+        total = len(SUITE) * len(variants)
+        yield progress_html(0, total)
+        for question in SUITE:
+            for variant, answers in zip(variants, found, strict=True):
+                answers.append(self._answer(writer, question, variant))
+                yield progress_html(sum(map(len, found)), total)
+        yield scores_html([(v.spec, scored(a)) for v, a in zip(variants, found, strict=True)])
+
+    def _answer(self, writer: ModelWriter, question: str, variant: Variant) -> Answer:
+        """The checked answer of one variant."""
+        running = ModelWriter(writer.model, writer.setting, writer.shown, variant.spec, writer.timeout)
+        return Consultant(self.consultant.retriever, running, self.consultant.book).ask(question)
 
     def _writer(self) -> ModelWriter:
         """The writer with the model that the settings name, else with the small local one."""
@@ -127,6 +204,33 @@ def answer_html(answer: Answer, own: Collection[Statement] = ()) -> str:
     )
 
 
+def scored(answers: Sequence[Answer]) -> dict[str, Any]:
+    """What a variant's answers come to; a question that no model was asked counts for nothing."""
+    written = [answer.writing for answer in answers if answer.writing]
+    checked = [sentence for writing in written for sentence in writing.checked]
+    return {
+        "held": Rate("sentences that hold", sum(s.supported_by is not None for s in checked), len(checked)),
+        "kept": Rate("answers that stand", sum(writing.kept for writing in written), len(written)),
+        "tokens": sum(writing.tokens_out or 0 for writing in written),
+        "seconds": sum(writing.seconds for writing in written),
+    }
+
+
+def scores_html(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """The scores of the variants as a table."""
+    return panels.rendered("lab", kind="scores", rows=rows, of=len(SUITE))
+
+
+def progress_html(done: int, of: int) -> str:
+    """How many answers were written."""
+    return panels.rendered("lab", kind="progress", done=done, of=of)
+
+
+def link_html(setup: Setup) -> str:
+    """The link that opens a set-up."""
+    return one_line(template("lab").render(kind="link", link=setup.link))
+
+
 def note_html(text: str) -> str:
     """A sentence in place of a result."""
     return panels.rendered("lab", kind="note", text=text)
@@ -156,8 +260,12 @@ def measured() -> dict[str, Any]:
     return found
 
 
-def build_tab(lab: Lab) -> None:
-    """The tab: a question, two variants, what is sent, and what came of it."""
+def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) -> None:
+    """The tab, one of the `rooms`: a question, two variants, what is sent, what came of it, and how they score.
+
+    Into `link`, which stands outside a tab that is still closed, ui/static/lab.js writes the parameters of the page's
+    address.
+    """
     gr.Markdown(
         "Switch techniques of prompt engineering on and off, see exactly what a model is sent, and run two variants "
         "on the same question. Every sentence is checked against the sources before it counts.",
@@ -175,26 +283,46 @@ def build_tab(lab: Lab) -> None:
     with gr.Row(elem_classes="tools"):
         show = gr.Button("Show what is sent", size="sm", elem_id="lab-show")
         run = gr.Button("Run both", size="sm", variant="primary", elem_id="lab-run")
+        score = gr.Button(f"Score both on {len(SUITE)} questions", size="sm", elem_id="lab-score")
+        share = gr.Button("Link to this set-up", size="sm", elem_id="lab-share")
+    token = token_box(operators, "lab-token")
+    told = markup(elem_id="lab-told")
     with gr.Row(elem_id="lab-results"):
         results = [markup(elem_id=f"lab-{n}") for n in "12"]
     markup(measured_html(measured()), elem_id="lab-measured")
 
-    def variants(family: str, one: list[str], other: list[str]) -> list[Variant]:
-        # In the order of the prompt, so that the same switches are the same variant.
-        return [Variant(family, tuple(t for t in SWITCHES if t in on)) for on in (one, other)]
+    def shown(*chosen: Any) -> list[str]:
+        return _told(lambda: [lab.sent(chosen[0], v) for v in Setup(*chosen).variants])
 
-    def shown(question: str, family: str, one: list[str], other: list[str]) -> list[str]:
-        return _told(lambda: [lab.sent(question, v) for v in variants(family, one, other)])
-
-    def ran(question: str, family: str, one: list[str], other: list[str]) -> Iterator[list[str]]:
+    def ran(*chosen: Any) -> Iterator[list[str]]:
         try:
-            yield from lab.run(question, variants(family, one, other))
+            yield from lab.run(chosen[0], Setup(*chosen).variants)
         except (ConsultantError, KnowledgeError) as error:
             yield [note_html(str(error)), ""]
+
+    def scores(token: str, question: str, family: str, one: Any, other: Any, request: gr.Request) -> Iterator[str]:
+        if not operators.let(token, request):
+            yield note_html(FOR_OPERATORS)
+            return
+        try:
+            yield from lab.score(Setup(question, family, one, other).variants)
+        except (ConsultantError, KnowledgeError) as error:
+            yield note_html(str(error))
+
+    def opened(address: str) -> dict[Any, Any]:
+        try:
+            setup = read_link(address)
+        except BadSetting as error:
+            return {rooms: gr.Tabs(selected="lab"), told: note_html(str(error))}
+        values = (setup.question, setup.family, list(setup.one), list(setup.other))
+        return {rooms: gr.Tabs(selected="lab"), told: "", **dict(zip(given, values, strict=True))}
 
     given = [question, family, one, other]
     show.click(shown, given, results, **QUIETLY)
     run.click(ran, given, results, concurrency_limit=1, **QUIETLY)
+    score.click(scores, [token, *given], told, concurrency_limit=1, **QUIETLY)
+    share.click(lambda *chosen: link_html(Setup(*chosen)), given, told, **INSTANTLY)
+    link.submit(opened, link, [rooms, told, *given], **INSTANTLY)
 
 
 def _told(work: Any) -> list[str]:

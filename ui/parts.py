@@ -18,3 +18,8 @@ def markup(body: str = "", **named: Any) -> gr.Markdown:
     """A place for HTML on one line that ui/render.py made safe; Gradio's own component for HTML needs `eval`, which
     the page's policy forbids."""
     return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], **named)
+
+
+def hidden(name: str, value: str = "") -> gr.Textbox:
+    """A box that the page's own scripts write into, to tell the server something."""
+    return gr.Textbox(value, show_label=False, elem_id=name, elem_classes="channel")

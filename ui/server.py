@@ -24,7 +24,7 @@ from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
-from ui import api, embed, health, openai_api, replies
+from ui import api, embed, health, openai_api, reading, replies
 from ui.asking import Desk
 from ui.connections import PatientProtocol
 from ui.embed import EMBED
@@ -70,6 +70,7 @@ def application(
     app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
     desk = Desk(consultant, metrics, settings.concurrency, settings.queue)
     app.include_router(api.routes(desk, library))
+    app.include_router(reading.routes())
     app.include_router(openai_api.routes(desk))
     app.include_router(embed.routes(access))
     app.include_router(health.routes(readiness, metrics))
@@ -80,17 +81,19 @@ def application(
     app.add_exception_handler(HTTPException, replies.on_http)
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
-    served = _with_page(app, consultant, library, settings) if page else _without_page(app)
+    served = _with_page(app, consultant, library, settings, access) if page else _without_page(app)
     return guarded(served, access, metrics, counting)
 
 
-def _with_page(app: FastAPI, consultant: Consultant, library: Path | None, settings: Settings) -> ASGIApp:
+def _with_page(
+    app: FastAPI, consultant: Consultant, library: Path | None, settings: Settings, access: Access | None
+) -> ASGIApp:
     """The app with Gradio's page at /."""
     import gradio as gr
 
     from ui import chat
 
-    page = chat.build(consultant, library, settings).queue(
+    page = chat.build(consultant, library, settings, access).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
     )
     mounted: ASGIApp = gr.mount_gradio_app(

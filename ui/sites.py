@@ -2,6 +2,8 @@
 
 The file is TOML:
 
+    operator_tokens = ["at least sixteen characters"]  # for who runs evaluations and adds documents on the page
+
     [quotas]                      # for who comes by no site
     visitor_per_minute = 20
     visitor_per_day = 500
@@ -19,6 +21,7 @@ from __future__ import annotations
 import hmac
 import re
 import tomllib
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,6 +54,7 @@ def _long(token: SecretStr) -> SecretStr:
 
 
 Origin = Annotated[str, AfterValidator(exact)]
+Token = Annotated[SecretStr, AfterValidator(_long)]
 
 
 class _Value(BaseModel):
@@ -79,13 +83,14 @@ class Site(_Value):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     origins: tuple[Origin, ...] = Field(min_length=1)
     quotas: Quotas | None = None
-    tokens: tuple[Annotated[SecretStr, AfterValidator(_long)], ...] = ()
+    tokens: tuple[Token, ...] = ()
     branding: Branding = Branding()
 
 
 class SitesFile(_Value):
     """The whole file."""
 
+    operator_tokens: tuple[Token, ...] = ()
     quotas: Quotas | None = None
     sites: tuple[Site, ...] = ()
 
@@ -98,6 +103,9 @@ class Access(_Value):
     hosts: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
     quotas: Quotas = Quotas()
+    operator_tokens: tuple[Token, ...] = ()
+    # Whether nobody else reaches the server, by what is told of it.
+    alone: bool = False
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -124,13 +132,18 @@ class Access(_Value):
 
     def holder(self, token: str) -> Site | None:
         """The site that a token belongs to."""
-        held = [
-            site
-            for site in self.sites
-            for known in site.tokens
-            if hmac.compare_digest(known.get_secret_value().encode(), token.encode())
-        ]
+        held = [site for site in self.sites if _is_one_of(token, site.tokens)]
         return held[0] if held else None
+
+    def operates(self, token: str) -> bool:
+        """Whether this is a token of the operator."""
+        return _is_one_of(token, self.operator_tokens)
+
+
+def _is_one_of(token: str, known: Sequence[SecretStr]) -> bool:
+    """Whether a token is known; how long that takes tells nothing of those that are."""
+    matches = [hmac.compare_digest(one.get_secret_value().encode(), token.encode()) for one in known]
+    return any(matches)
 
 
 # For a server that others reach and whose operator named no quotas.
@@ -146,6 +159,7 @@ def access_of(settings: Settings, *, insecure: bool = False) -> Access:
             more_origins=words(settings.allowed_origins),
             hosts=words(settings.trusted_hosts),
             proxies=words(settings.trusted_proxies),
+            operator_tokens=file.operator_tokens,
         )
     except ValidationError as error:
         raise BadSetting(f"{PREFIX}ALLOWED_ORIGINS: {_first(error)[1]}.") from error
@@ -154,7 +168,7 @@ def access_of(settings: Settings, *, insecure: bool = False) -> Access:
             f"{settings.sites if ANY not in access.more_origins else PREFIX + 'ALLOWED_ORIGINS'}: {_BROAD}."
         )
     alone = _is_loopback(settings.host) and not (access.proxies or access.origins)
-    return access.model_copy(update={"quotas": file.quotas or (Quotas() if alone else PUBLIC)})
+    return access.model_copy(update={"alone": alone, "quotas": file.quotas or (Quotas() if alone else PUBLIC)})
 
 
 def read_sites(path: Path) -> SitesFile:

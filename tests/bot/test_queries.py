@@ -218,3 +218,8 @@ def test_a_message_made_to_stall_the_patterns_is_read_at_once() -> None:
     started = time.perf_counter()
     read_queries("We have" + " " * (MAX_CHARACTERS - 100) + "labels, two weeks.")
     assert time.perf_counter() - started < 2
+
+
+def test_a_long_description_is_read_to_its_end() -> None:
+    message = "The clinic has a garden that visitors like. " * 300 + "The data may not leave our network."
+    assert read_queries(message).clauses[-1].text == "The data may not leave our network"

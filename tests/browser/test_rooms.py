@@ -11,7 +11,7 @@ from tests.browser.conftest import PATIENCE, Opener, ask
 pytestmark = pytest.mark.browser
 
 PROJECT = "We sort our support mails by topic, about 400,000 a month. Nobody has labelled any. Should we fine-tune?"
-ROOMS = ["Prompt lab", "Costs", "Knowledge"]
+ROOMS = ["Prompt lab", "Costs", "Knowledge", "Evaluation"]
 
 
 def room(page: Page, name: str) -> None:
@@ -46,6 +46,36 @@ def test_the_lab_shows_what_each_variant_sends_and_without_a_model_how_to_get_on
     expect(page.locator("#lab-2 pre").first).to_be_visible()
     page.click("#lab-run")
     expect(page.locator("#lab-1 .note")).to_contain_text("consultant model pull", timeout=PATIENCE)
+
+
+def test_a_set_up_of_the_lab_is_shared_by_a_link_and_does_not_run_by_itself(page: Page, address: str) -> None:
+    room(page, "Prompt lab")
+    page.locator("#lab-a").get_by_label("grounding").check()
+    page.locator("#lab-question textarea").fill("What is LoRA & <b>RAG</b>?")
+    page.click("#lab-share")
+    link = page.locator("#lab-told a")
+    expect(link).to_be_visible(timeout=PATIENCE)
+    page.goto(address + str(link.get_attribute("href")))
+    expect(page.locator("#lab-question textarea")).to_have_value("What is LoRA & <b>RAG</b>?", timeout=PATIENCE)
+    expect(page.locator("#lab-a").get_by_label("grounding")).to_be_checked()
+    expect(page.locator("#lab-b").get_by_label("examples")).to_be_checked()
+    assert page.locator("#lab-1 section").count() == 0
+    page.goto(f"{address}/?lab=full&a=magic")
+    expect(page.locator("#lab-told .note")).to_contain_text("cannot be read", timeout=PATIENCE)
+
+
+def test_a_suite_is_run_and_its_report_read(page: Page) -> None:
+    room(page, "Evaluation")
+    page.click("#evaluation-run")
+    expect(page.locator("#evaluation-report progress")).to_be_visible(timeout=PATIENCE)
+    report = page.frame_locator("#evaluation-report iframe")
+    expect(report.locator("h1")).to_contain_text("of 40 cases passed", timeout=PATIENCE)
+    # The report in its frame and the pressed button, too.
+    assert [v["id"] for v in Axe().run(page).response["violations"]] == []
+    page.click("#evaluation-stop")
+    expect(page.locator("#evaluation-report")).to_contain_text("Stopped", timeout=PATIENCE)
+    page.click("#evaluation-last")
+    expect(report.locator("h1")).to_contain_text("of 40 cases passed", timeout=PATIENCE)
 
 
 def test_what_somebody_thinks_of_an_answer_is_kept(page: Page) -> None:

@@ -10,12 +10,12 @@ from bs4 import BeautifulSoup
 
 from bot import assemble
 from bot.consultant import Consultant
-from bot.errors import ConsultantError
+from bot.errors import BadSetting, ConsultantError
 from bot.settings import Settings, read_settings
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
 from ui import lab
-from ui.lab import Lab, Variant
+from ui.lab import SUITE, Lab, Setup, Variant, read_link
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.json"
 QUESTION = "What is LoRA? <b>Briefly</b>. {{ 7*7 }}"
@@ -78,3 +78,40 @@ def test_the_measured_table_is_that_of_the_last_benchmark() -> None:
     assert next(th.get_text() for th in table.select("tbody th")) == "zero-shot"
     assert len(table.select("tbody tr")) == len(rows)
     assert "Not measured" in lab.measured_html({})
+
+
+def test_two_variants_are_scored_on_the_suite_step_by_step(
+    consultant: Consultant, corpus_home: Path, server: ModelServer
+) -> None:
+    server.text = first_sentences
+    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
+    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+    *steps, scores = desk.score([PLAIN, FULLER])
+    done = [int(told(step).meter["value"]) for step in steps]  # type: ignore[index,arg-type]
+    assert done == list(range(2 * len(SUITE) + 1))
+    assert [code.get_text() for code in told(scores).select("tbody code")] == [PLAIN.spec, FULLER.spec]
+    assert f" of {len(SUITE)}, " in told(scores).get_text()
+
+
+def test_a_link_holds_the_whole_set_up() -> None:
+    setup = Setup('Is <b> & "RAG" = #1?', "full", ("role", "examples"), ())
+    assert read_link(setup.link.partition("?")[2]) == setup
+    link = told(lab.link_html(setup)).a
+    assert link is not None
+    assert link["href"] == setup.link
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "?lab=other",
+        "?lab=brief&a=magic",
+        "?lab=full&a=role%3Cscript%3E",
+        f"?lab=full&question={'a' * 1001}",
+        "&" * 99,
+    ],
+    ids=["family", "technique", "markup", "long", "many"],
+)
+def test_a_link_that_sets_up_nothing_is_told(address: str) -> None:
+    with pytest.raises(BadSetting, match="by hand"):
+        read_link(address)

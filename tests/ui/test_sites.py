@@ -129,3 +129,16 @@ def test_serving_every_page_is_refused_at_the_command_line(monkeypatch: pytest.M
     said = CliRunner().invoke(main, ["serve"])
     assert (said.exit_code, said.stdout) == (1, "")
     assert "--insecure" in said.stderr
+
+
+def test_the_operator_s_token_is_no_site_s(tmp_path: Path) -> None:
+    access = read(tmp_path, f'operator_tokens = ["a-token-of-the-operator"]\n{SITES}')
+    assert access.operates("a-token-of-the-operator")
+    assert not access.operates("a-token-of-the-shop")
+    assert access.holder("a-token-of-the-operator") is None
+
+
+def test_a_server_that_others_reach_is_not_one_s_own(tmp_path: Path) -> None:
+    assert access_of(read_settings(home=tmp_path)).alone
+    assert not access_of(read_settings(home=tmp_path, host="0.0.0.0")).alone
+    assert not read(tmp_path).alone
