@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -160,6 +161,9 @@ class Changes(RuleBasedStateMachine):
 def test_any_series_of_changes_leaves_what_a_dictionary_would_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     # Without the seconds that processes cost; other tests start them.
     monkeypatch.setattr(index, "verify_in_child", verify)
+    # Generations of one second are told apart by chance; which are kept must be the same in each run of a series.
+    numbers = count()
+    monkeypatch.setattr(index, "secrets", SimpleNamespace(token_hex=lambda _: f"{next(numbers):06x}"))
     monkeypatch.setattr(ApartReader, "read", lambda _, path: read_document(path))
     run_state_machine_as_test(
         Changes,
