@@ -9,7 +9,6 @@ from pathlib import Path
 from benchmarks import (
     abstaining,
     chunking,
-    conversing,
     coverage,
     evaluating,
     finding,
@@ -27,7 +26,6 @@ from benchmarks import (
 BENCHMARKS = {
     "abstaining": abstaining.run,
     "chunking": chunking.run,
-    "conversing": conversing.run,
     "coverage": coverage.run,
     "evaluating": evaluating.run,
     "finding": finding.run,

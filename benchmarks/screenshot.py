@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ui.chat import STARTERS
 
 PICTURES = Path(__file__).parent.parent / "docs"
+# Those of the README are kept in the repository, the others are for looking at.
+SHOWN, OTHERS = frozenset({"page", "made", "lab", "costs"}), "looked-at"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -38,7 +40,12 @@ def main() -> int:
         _take(page, "project")
         page.get_by_role("tab", name="How this was made", exact=True).click()
         _take(page, "made")
-        for tab, name in (("Prompt lab", "lab"), ("Costs", "costs"), ("Knowledge", "knowledge")):
+        for tab, name in (
+            ("Prompt lab", "lab"),
+            ("Costs", "costs"),
+            ("Knowledge", "knowledge"),
+            ("Evaluation", "evaluation"),
+        ):
             page.get_by_role("tab", name=tab, exact=True).click()
             if name == "lab":
                 page.click("#lab-show")
@@ -62,8 +69,9 @@ def _asked(browser: Browser, address: str, *, width: int, height: int, dark: boo
 
 def _take(page: Page, name: str) -> None:
     page.wait_for_timeout(1500)
-    page.screenshot(path=str(PICTURES / f"{name}.png"))
-    print(f"wrote docs/{name}.png")
+    folder = PICTURES if name in SHOWN else PICTURES / OTHERS
+    page.screenshot(path=str(folder / f"{name}.png"))
+    print(f"wrote {(folder / name).relative_to(PICTURES.parent)}.png")
 
 
 if __name__ == "__main__":

@@ -260,20 +260,26 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
     for event, change, given in events:
         streams.append(event(change, given, parts.all, cancels=list(streams), **QUIETLY))
     # Also runs once a stopped answer has really ended; before that another question would not be taken.
-    ends = [stream.then(_ended, said, [parts.box, parts.kept], **INSTANTLY) for stream in streams]
+    ending = [parts.box, parts.chatbot, parts.kept]
+    ends = [stream.then(_ended, [*said, parts.kept], ending, **INSTANTLY) for stream in streams]
     parts.box.stop(None, None, None, cancels=streams, **PRIVATE)
     parts.chatbot.undo(_undo, parts.chatbot, [parts.chatbot, parts.box], **INSTANTLY)
 
     def anew() -> Changes:
         return parts.changed({**consultation.empty(), "box": {**_READY, "value": ""}, "kept": ""})
 
-    gr.on([new.click, parts.chatbot.clear], anew, None, parts.all, cancels=streams, **INSTANTLY)
+    # First the answer that streams is stopped: a last piece of it would fill the empty page again.
+    stopped = gr.on([new.click, parts.chatbot.clear], None, None, None, cancels=streams, **PRIVATE)
+    stopped.then(anew, None, parts.all, **INSTANTLY)
     return streams, ends
 
 
-def _ended(given: list[Turn], corrections: str) -> tuple[Any, str]:
-    """The box takes the next question, and the browser keeps the conversation."""
-    return _READY, record(given, corrections)
+def _ended(given: list[Turn], corrections: str, kept: str) -> tuple[Any, Any, str]:
+    """The box takes the next question, and the browser keeps the conversation.
+
+    Where nothing is kept the page was cleared meanwhile; a last piece of the answer may have filled it again.
+    """
+    return (_READY, gr.skip(), record(given, corrections)) if kept else (_READY, [], "")
 
 
 def _index(chosen: Any) -> int:

@@ -30,13 +30,13 @@ class Operators:
         return self.access.operates(token.strip())
 
 
-def token_box(operators: Operators, name: str, *, always: bool = False) -> gr.Textbox:
+def token_box(operators: Operators, name: str) -> gr.Textbox:
     """The field for the operator's token, which is hidden where none is needed."""
     return gr.Textbox(
         label="Operator's token",
         type="password",
         max_lines=1,
         max_length=200,
-        visible=always or not operators.access.alone,
+        visible=not operators.access.alone,
         elem_id=name,
     )

@@ -72,16 +72,6 @@ def test_ten_quick_presses_send_once(page: Page) -> None:
     assert page.locator("#chat .user-row").count() == 1
 
 
-def test_an_answer_that_is_cleared_while_it_streams_stays_away(slow: Page) -> None:
-    send(slow, PROJECT)
-    expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
-    slow.get_by_label("Clear").click()
-    expect(slow.locator("#chat .message")).to_have_count(0, timeout=PATIENCE)
-    slow.wait_for_timeout(1500)
-    assert slow.locator("#chat .message").count() == 0
-    ask(slow, "What is LoRA?")
-
-
 LOST = "Connection to the server was lost"
 
 

@@ -16,6 +16,7 @@ from knowledge.errors import IndexMismatch, NoIndex
 from knowledge.index import Home
 from knowledge.ingest import ingest
 from knowledge.retriever import LIMIT, PER_QUERY, Retrieval, Retriever
+from knowledge.sums import write_sums
 
 QUESTIONS = [
     "Should we fine-tune or use retrieval when our prices change daily?",
@@ -306,5 +307,6 @@ def test_an_index_of_another_model_is_refused_by_name(
     version("red")
     file = Home(tmp_path / "home").current() / "manifest.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"model_digest": "other"}))
+    write_sums(file.parent)
     with pytest.raises(IndexMismatch, match=r"model digest \(other, now .*consultant ingest"):
         Retriever(Home(tmp_path / "home"), embedder).retrieve(["a"])

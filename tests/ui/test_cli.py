@@ -81,7 +81,7 @@ def test_a_dash_reads_the_question_from_standard_input(corpus_home: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "stdin", ["", " \n\n", "\x00\x01", "a" * 8001], ids=["nothing", "blank", "binary", "too long"]
+    "stdin", ["", " \n\n", "\x00\x01", "a" * 16_001], ids=["nothing", "blank", "binary", "too long"]
 )
 def test_standard_input_that_asks_nothing_is_told_so(corpus_home: Path, stdin: str) -> None:
     assert "Your message" in said_in_one_line(run(corpus_home, "ask", "-", stdin=stdin))

@@ -118,7 +118,7 @@ def test_nobody_asked_nobody_answers(consultant: Consultant) -> None:
     assert list(Consultation(consultant).answered([well])) == [{"chatbot": [well]}]
 
 
-@pytest.mark.parametrize("text", ["?!", "a" * 8001], ids=["no words", "too long"])
+@pytest.mark.parametrize("text", ["?!", "a" * 16_001], ids=["no words", "too long"])
 def test_a_bad_question_is_answered_with_what_to_change(consultant: Consultant, text: str) -> None:
     [[_, said]] = respond(consultant, asks(text))
     assert told(said).startswith("Your message")

@@ -116,9 +116,3 @@ def test_the_text_of_a_file_is_read(name: str, data: bytes) -> None:
 def test_what_cannot_be_read_is_told_with_the_next_step(name: str, data: bytes, reason: str) -> None:
     with pytest.raises(UnreadableFile, match=reason):
         reading.text_of(name, data)
-
-
-def test_a_file_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "SECONDS", 0)
-    with pytest.raises(UnreadableFile, match="split it"):
-        reading.text_of("a.docx", word(PROJECT))
