@@ -11,8 +11,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 chat: $(VENV)/.installed
 	$(BIN)/consultant chat
 
+# Files in their order, so that the long ones, which drive a browser, are not left for the end.
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 30
 
 # The long form of what `make test` tries a few times: `kill -9` of an ingest at random moments, series of changes
 # against a dictionary, re-indexes under readers, damaged files.
