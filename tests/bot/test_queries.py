@@ -215,9 +215,9 @@ def test_a_long_message_before_is_cut_to_what_is_read() -> None:
 
 def test_a_message_made_to_stall_the_patterns_is_read_at_once() -> None:
     """A pattern that backtracks over a run of spaces keeps every other visitor waiting."""
-    started = time.perf_counter()
+    started = time.process_time()
     read_queries("We have" + " " * (MAX_CHARACTERS - 100) + "labels, two weeks.")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_long_description_is_read_to_its_end() -> None:
