@@ -152,7 +152,7 @@ def _known_of_damaged(folder: Path | None) -> dict[str, Known]:
         with Store(folder / "store.sqlite", read_only=True) as store:
             return store.known()
     # A store of another format, or a damaged one: what it held is unknown, so only what was asked for is built.
-    except Exception:  # noqa: BLE001
+    except sqlite3.Error:
         return {}
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from knowledge import index
 from knowledge.check import examine_index
 from knowledge.errors import BrokenGeneration, NoIndex
 from knowledge.index import Home
 from knowledge.retriever import Retriever
 from knowledge.sums import damaged_files
 from knowledge.verify import verify
-from tests.faults.hashed import EMBEDDER, Digests, ingest_hashed, write
+from tests.faults.hashed import EMBEDDER, Digests, check_in_this_process, ingest_hashed, pristine_home
 
 # Chroma's folder has a name of its own in each generation, hence the star.
 FILES = [
@@ -30,17 +29,14 @@ FILES = [
 @pytest.fixture(autouse=True)
 def _check_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same check without the second that a process costs."""
-    monkeypatch.setattr(index, "verify_in_child", verify)
+    check_in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `files` and a `home` that holds them; copy the home."""
     root = tmp_path_factory.mktemp("pristine")
-    write(root / "files", "old")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "verify_in_child", verify)
-        ingest_hashed(root / "files", root / "home")
+    pristine_home(root)
     return root
 
 

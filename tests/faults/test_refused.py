@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from knowledge import index
 from knowledge.documents import read_document
 from knowledge.errors import NotWritten
 from knowledge.index import Home
 from knowledge.reading_child import ApartReader
 from knowledge.retriever import Retriever
 from knowledge.verify import verify
-from tests.faults.hashed import EMBEDDER, ingest_hashed, write
+from tests.faults.hashed import EMBEDDER, check_in_this_process, ingest_hashed, pristine_home, write
 
 NOBODY = 65534
 
@@ -28,7 +27,7 @@ NOBODY = 65534
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without processes, which cost time, and which not every user may start here."""
-    monkeypatch.setattr(index, "verify_in_child", verify)
+    check_in_this_process(monkeypatch)
     monkeypatch.setattr(ApartReader, "read", lambda _, path: read_document(path))
 
 
@@ -36,10 +35,7 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `files` that say "new" by now and a `home` that holds "old"; copy the home."""
     root = tmp_path_factory.mktemp("pristine")
-    write(root / "files", "old")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "verify_in_child", verify)
-        ingest_hashed(root / "files", root / "home")
+    pristine_home(root)
     write(root / "files", "new")
     return root
 

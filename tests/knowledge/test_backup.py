@@ -18,8 +18,7 @@ from knowledge.embeddings import ModelIdentity
 from knowledge.errors import BrokenGeneration, IndexMismatch, KnowledgeError, NoBackup, NoIndex
 from knowledge.index import Home
 from knowledge.retriever import Retriever
-from knowledge.verify import verify
-from tests.faults.hashed import EMBEDDER, ingest_hashed, write
+from tests.faults.hashed import EMBEDDER, check_in_this_process, ingest_hashed, pristine_home, write
 
 IDENTITY = EMBEDDER.identity
 QUESTIONS = [f"What is part {n} of apples?" for n in range(20)]
@@ -28,17 +27,14 @@ QUESTIONS = [f"What is part {n} of apples?" for n in range(20)]
 @pytest.fixture(autouse=True)
 def _check_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same check without the second that a process costs."""
-    monkeypatch.setattr(index, "verify_in_child", verify)
+    check_in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three documents, its `files`, and `kept.zip`, its backup; read it, do not write to it."""
     root = tmp_path_factory.mktemp("source")
-    write(root / "files", "old")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "verify_in_child", verify)
-        ingest_hashed(root / "files", root / "home")
+    pristine_home(root)
     backup(Home(root / "home"), root / "kept.zip")
     return root
 

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from knowledge import index
 from knowledge.embeddings import ModelIdentity
 from knowledge.errors import BrokenGeneration, IndexMismatch, NoIndex
 from knowledge.index import FORMAT, Home, summaries
 from knowledge.retriever import Retriever
 from knowledge.sums import SUMS, damaged_files
-from knowledge.verify import verify
-from tests.faults.hashed import EMBEDDER, ingest_hashed, write
+from tests.faults.hashed import EMBEDDER, check_in_this_process, ingest_hashed, two_generations
 
 IDENTITY = EMBEDDER.identity
 
@@ -24,20 +22,13 @@ IDENTITY = EMBEDDER.identity
 @pytest.fixture(autouse=True)
 def _check_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same check without the second that a process costs."""
-    monkeypatch.setattr(index, "verify_in_child", verify)
+    check_in_this_process(monkeypatch)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home with the generations "old" and "new" of three files."""
-    for word in ("old", "new"):
-        write(tmp_path / "files", word, parts=2)
-        ingest_hashed(tmp_path / "files", tmp_path / "home")
-    # Made within one second, they have names in no order.
-    current, made = Home(tmp_path / "home").current(), Home(tmp_path / "home")
-    (other,) = [folder for folder in made.list() if folder != current]
-    other.rename(other.with_name("20250101T000000-old"))
-    return made
+    return two_generations(tmp_path)
 
 
 def served(retriever: Retriever) -> str:

@@ -10,29 +10,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from knowledge import index
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home
-from knowledge.verify import verify
-from tests.faults.hashed import Digests, ingest_hashed, write
+from tests.faults.hashed import Digests, check_in_this_process, two_generations
 from ui import cli
 
 
 @pytest.fixture(autouse=True)
 def _check_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same check without the second that a process costs."""
-    monkeypatch.setattr(index, "verify_in_child", verify)
+    check_in_this_process(monkeypatch)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A data directory with two generations, said to be made by the real model, whose weights are only digested."""
-    for word in ("old", "new"):
-        write(tmp_path / "files", word, parts=2)
-        ingest_hashed(tmp_path / "files", tmp_path / "home", Digests(SentenceEmbedder().identity))
-    (other,) = set(Home(tmp_path / "home").list()) - {Home(tmp_path / "home").current()}
-    other.rename(other.with_name("20250101T000000-old"))
-    return tmp_path / "home"
+    return two_generations(tmp_path, Digests(SentenceEmbedder().identity)).path
 
 
 def run(home: Path, *words: str) -> Result:
