@@ -62,6 +62,8 @@ PLAYBOOKS = {
     frozenset({"simpler-tool", "retrieval"}): "playbook-tool-and-model",
     frozenset({"simpler-tool", "fine-tuning"}): "playbook-tool-and-model",
 }
+# How probable two outcomes must be to be named while the verdict waits for a fact.
+LIKELY = 0.2
 MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
@@ -241,6 +243,9 @@ def _advice(verdict: Verdict) -> str:
     if verdict.approach == "hybrid":
         first, second = (NAMES[part] for part in verdict.parts)
         return f"Combine {first} with {second}, as two parts that you test separately."
+    likely = [NAMES[name] for name, share in verdict.shares.items() if name in NAMES and share >= LIKELY]
+    if verdict.approach == "ask-first" and len(likely) == 2:
+        return f"{ADVICE['ask-first']} So far it lies between {' and '.join(likely)}."
     return ADVICE[verdict.approach]
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.consultant import Consultant
 from bot.types import Answer, Message, Statement
+from bot.verdict import NAMES
 from bot.writers.quoting import CONTRADICTED, REFUSAL
 from knowledge.documents import read_document
 from knowledge.ingest import CORPUS
@@ -353,3 +354,18 @@ def test_a_project_that_is_asked_about_hears_what_answers_its_question(consultan
     assert answer.verdict is not None
     assert answer.verdict.approach == "ask-first"
     assert answer.citations[0].doc in ("cost", "build-or-buy")
+
+
+def test_who_is_asked_for_a_fact_hears_what_it_lies_between(consultant: Consultant) -> None:
+    library = (
+        "We are a town library with 4 staff. People ask the same 30 things by mail: opening hours, renewals, fees. "
+        "Could AI answer them?"
+    )
+    answer = consultant.ask(library)
+    assert answer.verdict
+    assert answer.verdict.approach == "ask-first"
+    between = [name for name, share in answer.verdict.shares.items() if share >= 0.2 and name != "ask-first"]
+    told = answer.statements[0].text
+    assert len(between) == 2
+    assert f"So far it lies between {' and '.join(NAMES[name] for name in between)}." in told
+    assert "So far" not in consultant.ask("Should we fine-tune?").statements[0].text
