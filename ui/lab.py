@@ -260,6 +260,49 @@ def measured() -> dict[str, Any]:
     return found
 
 
+class Trying:
+    """What the events of the tab do; each gets the values of a set-up and gives back HTML."""
+
+    def __init__(self, lab: Lab, operators: Operators) -> None:
+        self._lab = lab
+        self._operators = operators
+
+    def shown(self, *chosen: Any) -> list[str]:
+        """What each variant sends."""
+        setup = Setup(*chosen)
+        return _told(lambda: [self._lab.sent(setup.question, variant) for variant in setup.variants])
+
+    def ran(self, *chosen: Any) -> Iterator[list[str]]:
+        """The answers of both, as they come."""
+        setup = Setup(*chosen)
+        try:
+            yield from self._lab.run(setup.question, setup.variants)
+        except (ConsultantError, KnowledgeError) as error:
+            yield [note_html(str(error)), ""]
+
+    def scored(
+        self, token: str, question: str, family: str, one: Any, other: Any, request: gr.Request
+    ) -> Iterator[str]:
+        """How both score, for operators."""
+        if not self._operators.let(token, request):
+            yield note_html(FOR_OPERATORS)
+            return
+        try:
+            yield from self._lab.score(Setup(question, family, one, other).variants)
+        except (ConsultantError, KnowledgeError) as error:
+            yield note_html(str(error))
+
+
+def opened(address: str) -> tuple[Any, ...]:
+    """The lab's tab, what to say, and the four values of the set-up that a link holds; they stay when it is bad."""
+    tab = gr.Tabs(selected="lab")
+    try:
+        setup = read_link(address)
+    except BadSetting as error:
+        return (tab, note_html(str(error)), *[gr.skip()] * 4)
+    return tab, "", setup.question, setup.family, list(setup.one), list(setup.other)
+
+
 def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) -> None:
     """The tab, one of the `rooms`: a question, two variants, what is sent, what came of it, and how they score.
 
@@ -291,36 +334,11 @@ def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) 
         results = [markup(elem_id=f"lab-{n}") for n in "12"]
     markup(measured_html(measured()), elem_id="lab-measured")
 
-    def shown(*chosen: Any) -> list[str]:
-        return _told(lambda: [lab.sent(chosen[0], v) for v in Setup(*chosen).variants])
-
-    def ran(*chosen: Any) -> Iterator[list[str]]:
-        try:
-            yield from lab.run(chosen[0], Setup(*chosen).variants)
-        except (ConsultantError, KnowledgeError) as error:
-            yield [note_html(str(error)), ""]
-
-    def scores(token: str, question: str, family: str, one: Any, other: Any, request: gr.Request) -> Iterator[str]:
-        if not operators.let(token, request):
-            yield note_html(FOR_OPERATORS)
-            return
-        try:
-            yield from lab.score(Setup(question, family, one, other).variants)
-        except (ConsultantError, KnowledgeError) as error:
-            yield note_html(str(error))
-
-    def opened(address: str) -> dict[Any, Any]:
-        try:
-            setup = read_link(address)
-        except BadSetting as error:
-            return {rooms: gr.Tabs(selected="lab"), told: note_html(str(error))}
-        values = (setup.question, setup.family, list(setup.one), list(setup.other))
-        return {rooms: gr.Tabs(selected="lab"), told: "", **dict(zip(given, values, strict=True))}
-
     given = [question, family, one, other]
-    show.click(shown, given, results, **QUIETLY)
-    run.click(ran, given, results, concurrency_limit=1, **QUIETLY)
-    score.click(scores, [token, *given], told, concurrency_limit=1, **QUIETLY)
+    does = Trying(lab, operators)
+    show.click(does.shown, given, results, **QUIETLY)
+    run.click(does.ran, given, results, concurrency_limit=1, **QUIETLY)
+    score.click(does.scored, [token, *given], told, concurrency_limit=1, **QUIETLY)
     share.click(lambda *chosen: link_html(Setup(*chosen)), given, told, **INSTANTLY)
     link.submit(opened, link, [rooms, told, *given], **INSTANTLY)
 

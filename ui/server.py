@@ -92,6 +92,7 @@ def _with_page(
     import gradio as gr
 
     from ui import chat
+    from ui.theme import theme
 
     page = chat.build(consultant, library, settings, access).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
@@ -101,7 +102,7 @@ def _with_page(
         page,
         path="/",
         root_path="",
-        theme=chat.theme(),
+        theme=theme(),
         css=chat.CSS,
         head=chat.HEAD,
         footer_links=[],
