@@ -26,14 +26,26 @@ def clipboard(page: Page) -> str:
     return str(page.evaluate("navigator.clipboard.readText()"))
 
 
-def test_a_question_asked_while_an_answer_streams_waits_in_the_box(slow: Page) -> None:
+def test_a_question_sent_while_an_answer_streams_waits_in_the_box_and_is_sent_after_it(slow: Page) -> None:
     send(slow, PROJECT)
     expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
     send(slow, "What is LoRA?")
-    answered(slow)
     expect(slow.locator(BOX)).to_have_value("What is LoRA?")
-    slow.get_by_role("button", name="Send").click()
+    expect(slow.get_by_role("status").filter(has_text="as soon as this answer has ended")).to_be_visible()
     answered(slow, 2)
+    expect(slow.locator(BOX)).to_have_value("")
+    assert slow.locator("#chat .user-row").count() == 2
+
+
+def test_a_question_that_waits_and_is_changed_is_not_sent(slow: Page) -> None:
+    send(slow, PROJECT)
+    expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
+    send(slow, "What is LoRA?")
+    slow.fill(BOX, "What is LoRA, and")
+    answered(slow)
+    expect(slow.get_by_role("button", name="Send")).to_be_visible()
+    expect(slow.locator(BOX)).to_have_value("What is LoRA, and")
+    assert slow.locator("#chat .user-row").count() == 1
 
 
 def test_what_was_stopped_stays_and_the_next_question_is_answered(slow: Page) -> None:

@@ -61,4 +61,28 @@
     last.scrollIntoView({ block: "start" });
     following = last.getBoundingClientRect().top > 24;
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+
+  // A question sent while an answer still streams waits in the box, where it can be changed, and is sent when that
+  // answer has ended.
+  const asked = () => document.querySelector("#question textarea");
+  const ready = () => document.querySelector("#question .submit-button");
+  let waiting = null;
+  function wait(words) {
+    const sign = document.querySelector("#attach .waits");
+    if (words === waiting || !sign) return;
+    waiting = words;
+    sign.textContent = words ? "Your question is sent as soon as this answer has ended." : "";
+  }
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.target !== asked()) return;
+    if (!ready() && asked().value.trim()) wait(asked().value);
+  }, true);
+  addEventListener("input", (event) => { if (event.target === asked()) wait(null); });
+  addEventListener("click", (event) => { if (event.target.closest("#new, #conversations, #chat")) wait(null); }, true);
+  new MutationObserver(() => {
+    if (!waiting || !ready()) return;
+    const same = asked().value === waiting;
+    wait(null);
+    if (same) ready().click();
+  }).observe(document.documentElement, { childList: true, subtree: true });
 })();
