@@ -12,10 +12,14 @@ from ui.replies import refusal
 
 # Gradio's page sends the whole conversation with each question, and with each step back.
 QUEUE = "/gradio_api/queue/join"
-READ = "/api/read"
-MAX_BODY = {QUEUE: 2_000_000, "/gradio_api/run/predict": 2_000_000, READ: 5_000_000}
+READ, COLLECTION = "/api/read", "/api/collection"
+MAX_BODY = {QUEUE: 2_000_000, "/gradio_api/run/predict": 2_000_000, READ: 5_000_000, COLLECTION: 5_000_000}
 MAX_BODY_ELSEWHERE = 64_000
 BODY_SECONDS = 30.0
+_SMALLER = {
+    READ: "smaller file, or paste the part that matters",
+    COLLECTION: "smaller file, or use: consultant ingest",
+}
 
 
 def capped(app: ASGIApp, metrics: Metrics) -> ASGIApp:
@@ -38,7 +42,7 @@ def capped(app: ASGIApp, metrics: Metrics) -> ASGIApp:
             return
         if body is None:
             metrics.refused("size")
-            what = "smaller file, or paste the part that matters" if path == READ else "shorter conversation"
+            what = _SMALLER.get(path, "shorter conversation")
             large = refusal(path, 413, f"The body is larger than {most // 1000:,} kB. Send a {what}.")
             await large(scope, receive, send)
             return

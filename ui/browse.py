@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from knowledge.retriever import Retriever
 from knowledge.sentences import without_markers
 from knowledge.types import Passage, Source
 from ui.library import TOPICS
-from ui.parts import PRIVATE, markup
+from ui.parts import PRIVATE, QUIETLY, markup
 from ui.render import library_address, markdown_html, one_line, source_address, source_words
 from ui.templating import template
 
@@ -173,10 +173,11 @@ def _macros() -> Any:
     return template("browse").module
 
 
-def build_tab(consultant: Consultant, library: Path | None = None, tab: gr.Tab | None = None) -> None:
+def build_tab(consultant: Consultant, library: Path | None, tab: gr.Tab) -> Callable[[Any], Any]:
     """The contents of the tab, in the block that is open; the page loads ui/static/tabs.css.
 
-    The documents are listed when the `tab` that holds it is opened, so that the page does not wait for them.
+    The documents are listed when the `tab` that holds it is opened, so that the page does not wait for them. Returns
+    what shows one's own documents once an event is over.
     """
     catalogue = Catalogue(consultant.retriever, library)
     gr.Markdown(
@@ -197,8 +198,9 @@ def build_tab(consultant: Consultant, library: Path | None = None, tab: gr.Tab |
     box.submit(lambda words: _told(catalogue.search, words), box, found, **PRIVATE)
     listing = {"fn": lambda chosen: _told(catalogue.listing, chosen), "inputs": topic, "outputs": listed, **PRIVATE}
     topic.change(**listing)
-    if tab:
-        tab.select(**listing)
+    tab.select(**listing)
+    own = {"fn": lambda: (OWN, _told(catalogue.listing, OWN)), "inputs": None, "outputs": [topic, listed], **QUIETLY}
+    return lambda event: event.then(**own)
 
 
 def _told(show: Any, what: str) -> str:

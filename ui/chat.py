@@ -13,8 +13,9 @@ from bot.consultant import Consultant
 from bot.queries import MAX_CHARACTERS, clean, longer_than_read
 from bot.settings import Settings, read_settings
 from knowledge.documents import READERS
-from ui import browse, costs, evaluations, lab, render, turns
+from ui import browse, collection, costs, evaluations, lab, render, turns
 from ui.bodies import MAX_BODY, READ
+from ui.collection import Collection
 from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
 from ui.costs import CostsTab
 from ui.feedback import Collector, default_url
@@ -40,7 +41,7 @@ STARTERS = {
 }
 STATIC = Path(__file__).parent / "static"
 CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels", "tabs"))
-SCRIPTS = ("chat", "panels", "conversations", "attach", "lab")
+SCRIPTS = ("chat", "panels", "conversations", "attach", "collect", "lab")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 FAVICON = str(STATIC / "favicon.svg")
@@ -104,7 +105,8 @@ def build(
             with gr.Tab("Costs", id="costs"):
                 tab = costs.build_tab(library)
             with gr.Tab("Knowledge", id="knowledge") as knowledge:
-                browse.build_tab(consultant, library, knowledge)
+                show_own = browse.build_tab(consultant, library, knowledge)
+                show_own(collection.build_part(Collection(consultant.retriever), operators, knowledge))
             with gr.Tab("Evaluation", id="evaluation"):
                 evaluations.build_tab(evaluations.Evaluations(consultant, settings), operators)
         _wire_costs(parts, tab, conversation_ends, consultation)

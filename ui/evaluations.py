@@ -117,7 +117,7 @@ def build_tab(evaluations: Evaluations, operators: Operators) -> None:
     shown = markup(elem_id="evaluation-report")
 
     def ran(suite: str, token: str, request: gr.Request) -> Iterator[str]:
-        if not operators.let(token, request):
+        if not operators.let(token, request.headers):
             yield note(f"{FOR_OPERATORS} Or run at the command line: consultant eval --suite {suite}")
             return
         try:

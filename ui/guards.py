@@ -29,7 +29,7 @@ requests = logging.getLogger("consultant.requests")
 
 # Ours, then what Gradio's page loads and calls. Whatever else Gradio offers is not there.
 REACHABLE = re.compile(
-    r"/(?:healthz|readyz|metrics|widget\.js|embed|embed\.(?:js|css)|api/ask|api/read|api/openapi\.json"
+    r"/(?:healthz|readyz|metrics|widget\.js|embed|embed\.(?:js|css)|api/ask|api/read|api/collection|api/openapi\.json"
     r"|v1/models(?:/[^/]+)?|v1/chat/completions|library/.*|library"
     r"|config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(?:assets|static)/.*"
     r"|gradio_api/(?:info|startup-events|app_id|cancel|reset|queue/join|queue/data|run/predict|heartbeat/[^/]+))?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import gradio as gr
@@ -19,10 +20,10 @@ class Operators:
 
     access: Access
 
-    def let(self, token: str, request: gr.Request) -> bool:
+    def let(self, token: str, headers: Mapping[str, str]) -> bool:
         """Whether somebody may; on a machine of one's own without a token, unless the page was reached by another
-        name: a page of elsewhere can have its own name lead here."""
-        at_home = self.access.alone and bool(_OWN_HOST.fullmatch(request.headers.get("host", "")))
+        name: a page of elsewhere can have its own name lead here. The headers are those of the request."""
+        at_home = self.access.alone and bool(_OWN_HOST.fullmatch(headers.get("host", "")))
         return at_home or self.holds(token)
 
     def holds(self, token: str) -> bool:

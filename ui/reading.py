@@ -46,9 +46,6 @@ class ReadingRoom:
             raise Refused(422, f"{_short(name)} was not read: {error}.") from error
         finally:
             self._waiting -= 1
-        if len(text) > MAX_CHARACTERS:
-            told = f"it has {len(text):,} characters, more than {MAX_CHARACTERS:,}; paste the part on your project"
-            raise Refused(422, f"{_short(name)} was not read: {told}.")
         return text
 
 
@@ -70,6 +67,13 @@ def _short(name: str) -> str:
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
 
 
+def check_kind(request: Request) -> None:
+    """Raise Refused when a request does not say that it brings a file."""
+    if request.headers.get("content-type") != KIND:
+        here = request.url.path
+        raise Refused(415, f"A file is sent as {KIND}, with its name in the address: {here}?name=brief.pdf")
+
+
 def routes() -> APIRouter:
     """The route, which the page alone uses."""
     router, room = APIRouter(include_in_schema=False), ReadingRoom()
@@ -77,8 +81,11 @@ def routes() -> APIRouter:
     @router.post(READ)
     async def read(name: str, request: Request) -> JSONResponse:
         """The text of the file in the body; the name tells its kind."""
-        if request.headers.get("content-type") != KIND:
-            raise Refused(415, f"A file is sent as {KIND}, with its name in the address: {READ}?name=brief.pdf")
-        return JSONResponse({"text": await room.read(name, await request.body())})
+        check_kind(request)
+        text = await room.read(name, await request.body())
+        if len(text) > MAX_CHARACTERS:
+            told = f"it has {len(text):,} characters, more than {MAX_CHARACTERS:,}; paste the part on your project"
+            raise Refused(422, f"{_short(name)} was not read: {told}.")
+        return JSONResponse({"text": text})
 
     return router

@@ -24,8 +24,9 @@ from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
-from ui import api, embed, health, openai_api, reading, replies
+from ui import api, collection, embed, health, openai_api, reading, replies
 from ui.asking import Desk
+from ui.collection import Collection
 from ui.connections import PatientProtocol
 from ui.embed import EMBED
 from ui.guards import guarded
@@ -33,6 +34,7 @@ from ui.health import Readiness
 from ui.library import LIBRARY
 from ui.logs import set_up
 from ui.metrics import Metrics
+from ui.operators import Operators
 from ui.quotas import Counts
 from ui.sites import Access, access_of
 
@@ -71,6 +73,7 @@ def application(
     desk = Desk(consultant, metrics, settings.concurrency, settings.queue)
     app.include_router(api.routes(desk, library))
     app.include_router(reading.routes())
+    app.include_router(collection.routes(Collection(consultant.retriever), Operators(access)))
     app.include_router(openai_api.routes(desk))
     app.include_router(embed.routes(access))
     app.include_router(health.routes(readiness, metrics))

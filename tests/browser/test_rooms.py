@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -36,6 +38,24 @@ def test_the_library_is_searched(page: Page) -> None:
     box.fill("How many examples does fine-tuning need?")
     box.press("Enter")
     expect(page.locator(".found").first).to_contain_text("examples", timeout=PATIENCE)
+
+
+def test_a_document_of_one_s_own_is_added_listed_and_removed(page: Page, tmp_path: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    own, odd = tmp_path / "Zorbel & <b>co.md", tmp_path / "picture.png"
+    own.write_text("# Our zorbels\n\n## What is a zorbel?\n\nA zorbel is a template that our team keeps.\n")
+    odd.write_bytes(b"no text")
+    room(page, "Knowledge")
+    page.get_by_role("button", name="Documents of your own").click()
+    page.locator("#collect input").set_input_files([own, odd])
+    expect(page.locator("#collect .said")).to_contain_text("picture.png was not read", timeout=PATIENCE)
+    part = page.locator("#collection-files")
+    expect(part).to_contain_text("1 added", timeout=PATIENCE)
+    expect(part.locator("li")).to_contain_text(own.name)
+    expect(page.locator(".documents")).to_contain_text("Our zorbels", timeout=PATIENCE)
+    part.get_by_role("button", name=f"Remove {own.name}").click()
+    expect(part).to_contain_text("1 removed", timeout=PATIENCE)
+    expect(page.locator("#library-list")).to_contain_text("No document of this topic", timeout=PATIENCE)
 
 
 def test_the_lab_shows_what_each_variant_sends_and_without_a_model_how_to_get_one(page: Page) -> None:
