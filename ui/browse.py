@@ -27,6 +27,7 @@ from ui.library import TOPICS
 from ui.parts import PRIVATE, QUIETLY, markup
 from ui.render import library_address, markdown_html, one_line, source_address, source_words
 from ui.templating import template
+from ui.words import say
 
 # Documents that were added beside the corpus belong to no folder of it.
 OWN = "own"
@@ -180,20 +181,18 @@ def build_tab(consultant: Consultant, library: Path | None, tab: gr.Tab) -> Call
     what shows one's own documents once an event is over.
     """
     catalogue = Catalogue(consultant.retriever, library)
-    gr.Markdown(
-        "What the answers are drawn from. Search it, or look through the documents.", elem_classes="tab-intro"
-    )
+    gr.Markdown(say("knowledge_about"), elem_classes="tab-intro")
     box = gr.Textbox(
-        label="Search the library",
-        placeholder="for example: how many examples does fine-tuning need?",
+        label=say("search_label"),
+        placeholder=say("search_hint"),
         max_lines=1,
         max_length=400,
-        submit_btn="Search",
+        submit_btn=say("search"),
         elem_id="library-search",
     )
     found = markup(elem_classes="tab-html", elem_id="library-found")
     topics = [*((name, topic) for topic, name in SHELVES.items()), ("All documents", ALL)]
-    topic = gr.Dropdown(topics, value=FIRST, label="Topic", filterable=False, elem_id="library-topic")
+    topic = gr.Dropdown(topics, value=FIRST, label=say("topic"), filterable=False, elem_id="library-topic")
     listed = markup(elem_classes="tab-html", elem_id="library-list")
     box.submit(lambda words: _told(catalogue.search, words), box, found, **PRIVATE)
     listing = {"fn": lambda chosen: _told(catalogue.listing, chosen), "inputs": topic, "outputs": listed, **PRIVATE}

@@ -24,6 +24,7 @@ from ui.parts import INSTANTLY, PRIVATE, QUIETLY, hidden, markup
 from ui.sites import Access
 from ui.templating import template
 from ui.turns import Turn
+from ui.words import say
 
 TITLE = "Consultant"
 TAGLINE = (
@@ -50,7 +51,7 @@ HEAD += f"""<meta name="description" content="{TAGLINE}">
 <meta property="og:description" content="{TAGLINE}">
 <meta property="og:type" content="website">"""
 
-SEND, STOP = "Send", "Stop"
+SEND, STOP = say("send"), say("stop")
 _READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)
 _ANSWERING: dict[str, Any] = gr.update(submit_btn=False, stop_btn=STOP)
 # The new value of each component that changes.
@@ -93,21 +94,21 @@ def build(
     may do what is for operators.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_height=True) as page:
-        gr.Markdown(f"# {TITLE}\n{TAGLINE}", elem_id="masthead")
+        gr.Markdown(say("masthead"), elem_id="masthead")
         settings = settings or read_settings()
         consultation, operators = Consultation(consultant, library), Operators(access or Access())
         link = hidden("lab-open")
         with gr.Tabs(elem_id="rooms") as rooms:
-            with gr.Tab("Consultation", id="consultation"):
+            with gr.Tab(say("consultation"), id="consultation"):
                 parts, conversation_ends = _consultation(consultation, settings)
-            with gr.Tab("Prompt lab", id="lab"):
+            with gr.Tab(say("lab"), id="lab"):
                 lab.build_tab(lab.Lab(consultant, settings), operators, rooms, link)
-            with gr.Tab("Costs", id="costs"):
+            with gr.Tab(say("costs"), id="costs"):
                 tab = costs.build_tab(library)
-            with gr.Tab("Knowledge", id="knowledge") as knowledge:
+            with gr.Tab(say("knowledge"), id="knowledge") as knowledge:
                 show_own = browse.build_tab(consultant, library, knowledge)
                 show_own(collection.build_part(Collection(consultant.retriever), operators, knowledge))
-            with gr.Tab("Evaluation", id="evaluation"):
+            with gr.Tab(say("evaluation"), id="evaluation"):
                 evaluations.build_tab(evaluations.Evaluations(consultant, settings), operators)
         _wire_costs(parts, tab, conversation_ends, consultation)
     return page  # type: ignore[no-any-return]
@@ -119,8 +120,8 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
         with gr.Column(scale=7, min_width=320, elem_id="talk"):
             chatbot, box = _chatbot(), _box()
             with gr.Row(elem_id="tools"):
-                new = gr.Button("New conversation", elem_id="new", size="sm", variant="secondary")
-                export = gr.Button("Export", elem_id="export", size="sm", variant="secondary")
+                new = gr.Button(say("new"), elem_id="new", size="sm", variant="secondary")
+                export = gr.Button(say("export"), elem_id="export", size="sm", variant="secondary")
             _attach()
             exports = markup(elem_id="exports")
             markup('<div class="conversations"></div>', elem_id="conversations")
@@ -139,7 +140,7 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
 def _chatbot() -> gr.Chatbot:
     return gr.Chatbot(
         elem_id="chat",
-        label="Conversation",
+        label=say("conversation"),
         show_label=False,
         scale=1,
         height="auto",
@@ -151,7 +152,7 @@ def _chatbot() -> gr.Chatbot:
         allow_tags=False,
         sanitize_html=True,
         layout="bubble",
-        placeholder="What is your project? Tell me the task, your data, your time and your budget.",
+        placeholder=say("opening"),
         examples=[{"text": text, "display_text": label} for label, text in STARTERS.items()],
     )
 
@@ -159,9 +160,9 @@ def _chatbot() -> gr.Chatbot:
 def _box() -> gr.Textbox:
     return gr.Textbox(
         elem_id="question",
-        label="Your project or question",
+        label=say("box"),
         show_label=False,
-        placeholder="Describe your project, or ask a question…",
+        placeholder=say("box_hint"),
         lines=1,
         max_lines=8,
         autofocus=True,
@@ -180,13 +181,13 @@ def _panels(consultation: Consultation) -> tuple[gr.Markdown, ...]:
     """The panels beside the conversation, a tab each."""
     empty = consultation.empty()
     with gr.Tabs(elem_id="panels"):
-        with gr.Tab("Verdict", id="verdict"):
+        with gr.Tab(say("verdict"), id="verdict"):
             supposed, verdict = markup(elem_id="supposed"), markup(empty["verdict"], elem_id="verdict")
-        with gr.Tab("Your project", id="project"):
+        with gr.Tab(say("project"), id="project"):
             project = markup(empty["project"], elem_id="project")
-        with gr.Tab("Sources", id="sources"):
+        with gr.Tab(say("sources"), id="sources"):
             sources = markup(empty["sources"], elem_id="sources")
-        with gr.Tab("How this was made", id="made"):
+        with gr.Tab(say("made"), id="made"):
             made = markup(empty["made"], elem_id="made")
     return project, verdict, supposed, sources, made
 

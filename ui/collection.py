@@ -30,6 +30,7 @@ from ui.reading import ReadingRoom, check_kind
 from ui.render import one_line
 from ui.replies import Refused
 from ui.templating import template
+from ui.words import say
 
 FOLDER = "collection"
 MAX_NAME = 120
@@ -151,10 +152,9 @@ def routes(collection: Collection, operators: Operators) -> APIRouter:
 
 def build_part(collection: Collection, operators: Operators, tab: gr.Tab) -> Any:
     """The part of the Knowledge tab, in the block that is open; returns the event in which the index follows."""
-    with gr.Accordion("Documents of your own", open=False, elem_id="collection"):
+    with gr.Accordion(say("own"), open=False, elem_id="collection"):
         gr.Markdown(
-            "Answers quote them as they quote the library. They are kept in the data directory; whoever may ask here "
-            "can be told what they say.",
+            say("own_about"),
             elem_classes="tab-intro",
         )
         token = token_box(operators, "collection-token")

@@ -19,17 +19,9 @@ from ui.cost_chart import Mark
 from ui.cost_words import BreakEven, break_evens, cautions, money, taken_words, verdict
 from ui.parts import INSTANTLY, markup
 from ui.render import library_address
+from ui.words import say
 
 VOLUMES = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
-INTRODUCTION = (
-    "What would it cost a month? **Prompting** sends long instructions with examples in every request. **Caching** "
-    "lets the provider keep what is the same in each. **Retrieval** looks up a few passages and sends only these. A "
-    "**tuned small model** is trained on your examples and runs on a server of yours."
-)
-ASSUMED = (
-    "Where no source is named the figure is a round assumption of ours. Put your own provider's prices and your own "
-    "measurements in their place."
-)
 KEPT = "The chart and the table still show the last good figures."
 
 
@@ -118,18 +110,18 @@ class CostsTab:
 
 def build_tab(library: Path | None = None) -> CostsTab:
     """The contents of the tab, in the block that is open; the page loads ui/static/tabs.css."""
-    gr.Markdown(INTRODUCTION, elem_classes="tab-intro", latex_delimiters=[])
+    gr.Markdown(say("costs_about"), elem_classes="tab-intro", latex_delimiters=[])
     words = markup(elem_classes="tab-html")
     by_group = [(group, list(of)) for group, of in groupby(inputs(), key=lambda i: i.group)]
     numbers = _numbers(by_group[0][1])
     wrong = markup(elem_classes="tab-html")
     figures = markup(figures_html(read_assumptions({}), library), elem_classes="tab-html")
-    with gr.Accordion(f"Prices and assumptions, as of {inputs()[0].as_of}", open=False):
-        gr.Markdown(ASSUMED, latex_delimiters=[])
+    with gr.Accordion(say("prices"), open=False):
+        gr.Markdown(say("assumed"), latex_delimiters=[])
         for group, of in by_group[1:]:
             gr.Markdown(f"## {group}", elem_classes="group", latex_delimiters=[])
             numbers += _numbers(of)
-        reset = gr.Button("Back to the defaults", size="sm", elem_id="costs-reset")
+        reset = gr.Button(say("defaults"), size="sm", elem_id="costs-reset")
     tab = CostsTab(tuple(numbers), words, (wrong, figures), library)
     # What the person writes, not what is filled in: several fields that change at once would draw out of turn.
     written = [number.input for number in numbers]

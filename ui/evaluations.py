@@ -25,6 +25,7 @@ from ui.operators import FOR_OPERATORS, Operators, token_box
 from ui.parts import QUIETLY, markup
 from ui.render import one_line
 from ui.templating import template
+from ui.words import say
 
 FOLDER = "evaluations"
 NO_SUITES = (
@@ -99,8 +100,7 @@ def _shown(kind: str, **values: Any) -> str:
 def build_tab(evaluations: Evaluations, operators: Operators) -> None:
     """The contents of the tab, in the block that is open."""
     gr.Markdown(
-        "How often the answers are right: cases with the advice that experts would give, asked one by one and "
-        "scored. Run a suite, and see what changed since its last run.",
+        say("evaluation_about"),
         elem_classes="tab-intro",
     )
     suites = list(evaluations.suites)
@@ -108,12 +108,12 @@ def build_tab(evaluations: Evaluations, operators: Operators) -> None:
         markup(note(NO_SUITES))
         return
     chosen = FIRST if FIRST in suites else suites[0]
-    suite = gr.Dropdown(suites, value=chosen, label="Suite", filterable=False, elem_id="suite")
+    suite = gr.Dropdown(suites, value=chosen, label=say("suite"), filterable=False, elem_id="suite")
     token = token_box(operators, "evaluation-token")
     with gr.Row(elem_classes="tools"):
-        start = gr.Button("Run it", size="sm", variant="primary", elem_id="evaluation-run")
-        stop = gr.Button("Stop", size="sm", elem_id="evaluation-stop")
-        last = gr.Button("Show the last report", size="sm", elem_id="evaluation-last")
+        start = gr.Button(say("run"), size="sm", variant="primary", elem_id="evaluation-run")
+        stop = gr.Button(say("stop_run"), size="sm", elem_id="evaluation-stop")
+        last = gr.Button(say("last_report"), size="sm", elem_id="evaluation-last")
     shown = markup(elem_id="evaluation-report")
 
     def ran(suite: str, token: str, request: gr.Request) -> Iterator[str]:

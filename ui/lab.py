@@ -31,6 +31,7 @@ from ui.operators import FOR_OPERATORS, Operators, token_box
 from ui.parts import INSTANTLY, QUIETLY, markup
 from ui.render import one_line
 from ui.templating import template
+from ui.words import say
 
 MEASURED = Path(loader.__file__).parent / "measured.json"
 # What can be switched; the others are always on.
@@ -310,24 +311,21 @@ def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) 
     address.
     """
     gr.Markdown(
-        "Switch techniques of prompt engineering on and off, see exactly what a model is sent, and run two variants "
-        "on the same question. Every sentence is checked against the sources before it counts.",
+        say("lab_about"),
         elem_classes="lead",
     )
-    question = gr.Textbox(QUESTION, label="Question", lines=2, max_lines=5, elem_id="lab-question")
-    family = gr.Radio(
-        [("Full, for large models", FULL), ("Brief, for small models", BRIEF)], value=BRIEF, label="Prompt"
-    )
+    question = gr.Textbox(QUESTION, label=say("question"), lines=2, max_lines=5, elem_id="lab-question")
+    family = gr.Radio([(say("full"), FULL), (say("brief"), BRIEF)], value=BRIEF, label=say("prompt"))
     with gr.Row():
-        one = gr.CheckboxGroup(list(SWITCHES), value=[], label="Variant A: techniques", elem_id="lab-a")
+        one = gr.CheckboxGroup(list(SWITCHES), value=[], label=say("variant_a"), elem_id="lab-a")
         other = gr.CheckboxGroup(
-            list(SWITCHES), value=["delimiters", "role", "examples"], label="Variant B: techniques", elem_id="lab-b"
+            list(SWITCHES), value=["delimiters", "role", "examples"], label=say("variant_b"), elem_id="lab-b"
         )
     with gr.Row(elem_classes="tools"):
-        show = gr.Button("Show what is sent", size="sm", elem_id="lab-show")
-        run = gr.Button("Run both", size="sm", variant="primary", elem_id="lab-run")
-        score = gr.Button(f"Score both on {len(SUITE)} questions", size="sm", elem_id="lab-score")
-        share = gr.Button("Link to this set-up", size="sm", elem_id="lab-share")
+        show = gr.Button(say("show_sent"), size="sm", elem_id="lab-show")
+        run = gr.Button(say("run_both"), size="sm", variant="primary", elem_id="lab-run")
+        score = gr.Button(say("score_both"), size="sm", elem_id="lab-score")
+        share = gr.Button(say("share"), size="sm", elem_id="lab-share")
     token = token_box(operators, "lab-token")
     told = markup(elem_id="lab-told")
     with gr.Row(elem_id="lab-results"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from ui.sites import Access
+from ui.words import say
 
 FOR_OPERATORS = "This is for who runs the page: write the operator's token into its field."
 _OWN_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?", re.I)
@@ -34,7 +35,7 @@ class Operators:
 def token_box(operators: Operators, name: str) -> gr.Textbox:
     """The field for the operator's token, which is hidden where none is needed."""
     return gr.Textbox(
-        label="Operator's token",
+        label=say("token"),
         type="password",
         max_lines=1,
         max_length=200,

@@ -12,12 +12,15 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 QUIETLY: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
 # Answered at once, past the queue of those who wait for an answer.
 INSTANTLY: dict[str, Any] = {"queue": False, **QUIETLY}
+# What the server writes is English, whatever the language of the page around it; ui/static/chat.js says so.
+ENGLISH = "english"
 
 
 def markup(body: str = "", **named: Any) -> gr.Markdown:
     """A place for HTML on one line that ui/render.py made safe; Gradio's own component for HTML needs `eval`, which
     the page's policy forbids."""
-    return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], **named)
+    classes = [ENGLISH, *named.pop("elem_classes", "").split()]
+    return gr.Markdown(body, sanitize_html=False, latex_delimiters=[], elem_classes=classes, **named)
 
 
 def hidden(name: str, value: str = "") -> gr.Textbox:

@@ -96,6 +96,7 @@ def _with_page(
 
     from ui import chat
     from ui.theme import theme
+    from ui.words import languages
 
     page = chat.build(consultant, library, settings, access).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
@@ -115,6 +116,7 @@ def _with_page(
         ssr_mode=False,
         enable_monitoring=False,
         favicon_path=chat.FAVICON,
+        i18n=languages(),
     )
     return mounted
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from knowledge.ingest import CORPUS
 from knowledge.sentences import without_markers
-from tests.browser.conftest import ask, send
+from tests.browser.conftest import Opener, answered, ask, send
 from ui.chat import STARTERS
 
 pytestmark = pytest.mark.browser
@@ -96,3 +96,17 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, address: str, sch
     ask(phone, QUESTION)
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_the_controls_speak_the_language_of_the_browser_and_answers_english(open_page: Opener) -> None:
+    page = open_page(viewport={"width": 1000, "height": 900}, locale="de-DE")
+    expect(page.get_by_role("tab", name="Beratung")).to_be_visible()
+    expect(page.locator("#masthead")).to_contain_text("Beschreiben Sie Ihr Projekt")
+    page.get_by_text(next(iter(STARTERS)), exact=True).click()
+    answered(page)
+    expect(page.get_by_role("button", name="Senden")).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "de"
+    for part in ("#chat", "#verdict"):
+        expect(page.locator(part)).to_have_attribute("lang", "en")
+    expect(page.locator("#chat")).to_contain_text("Start with prompt engineering")
+    assert "__i18n__" not in page.inner_text("body")

@@ -112,5 +112,5 @@ def test_a_full_disk_is_said(consultant: Consultant, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(Refused, match="zorbel.md cannot be kept"):
+    with pytest.raises(Refused, match=r"zorbel\.md cannot be kept"):
         Collection(consultant.retriever).keep("zorbel.md", TEXT)

@@ -62,6 +62,11 @@
     following = last.getBoundingClientRect().top > 24;
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
 
+  // What the server writes is English, whatever the language of the page around it: a screen reader changes its voice.
+  new MutationObserver(() => {
+    for (const part of document.querySelectorAll("#chat:not([lang]), .english:not([lang])")) part.lang = "en";
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   // A question sent while an answer still streams waits in the box, where it can be changed, and is sent when that
   // answer has ended.
   const asked = () => document.querySelector("#question textarea");
