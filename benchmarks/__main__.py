@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import (
     abstaining,
     chunking,
+    conversing,
     coverage,
     evaluating,
     finding,
@@ -26,6 +27,7 @@ from benchmarks import (
 BENCHMARKS = {
     "abstaining": abstaining.run,
     "chunking": chunking.run,
+    "conversing": conversing.run,
     "coverage": coverage.run,
     "evaluating": evaluating.run,
     "finding": finding.run,

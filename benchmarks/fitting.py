@@ -19,7 +19,7 @@ import torch
 from sklearn.model_selection import GroupKFold
 
 from bot import assemble
-from bot.brief import read_brief
+from bot.brief import added, stated
 from bot.evaluation.case_files import read_cases
 from bot.queries import read_queries
 from bot.settings import read_settings
@@ -182,7 +182,7 @@ def _suites(book: SignalBook, made: Trained, embedder: SentenceEmbedder) -> list
 
 
 def _weights(text: str, vectors: Vectors, book: SignalBook, recogniser: Recogniser) -> dict[str, float]:
-    brief = read_brief(read_queries(text), vectors, book, recogniser, ProjectBrief())
+    brief = added(ProjectBrief(), stated(read_queries(text), vectors, book, recogniser, latest=True), book)
     return {fact.signal: fact.probability**0.5 for fact in brief.facts}
 
 

@@ -53,22 +53,8 @@ _ASKS_TO_EXPLAIN = re.compile(
 )
 
 
-def read_brief(
-    queries: Queries,
-    vectors: Vector,
-    book: SignalBook,
-    recogniser: Recogniser,
-    earlier: ProjectBrief,
-    asked: Slot | None = None,
-    *,
-    latest: bool = True,
-) -> ProjectBrief:
-    """The brief after one more message: what it says replaces what was said of the same slot before.
-
-    `asked` is the slot that the turn before asked for, `vectors` has a row for each clause, `recogniser` knows the
-    book's signals. A hypothesis ("what if we had labels?") counts in the `latest` message and is then forgotten.
-    """
-    said = quick_reply(queries.message, asked, book) or _facts(queries, vectors, book, recogniser, latest=latest)
+def added(earlier: ProjectBrief, said: Sequence[Fact], book: SignalBook) -> ProjectBrief:
+    """The brief after one more message: what it says replaces what was said of the same slot before."""
     before, now = _by_slot(earlier.facts), _by_slot(said)
     facts = [fact for slot in book.slots for fact in _latest(before.get(slot, []), now.get(slot, []))]
     return ProjectBrief(tuple(facts))
@@ -178,10 +164,14 @@ def quick_reply(message: str, asked: Slot | None, book: SignalBook) -> list[Fact
     return []
 
 
-def _facts(
+def stated(
     queries: Queries, vectors: Vector, book: SignalBook, recogniser: Recogniser, *, latest: bool
 ) -> list[Fact]:
-    """The signals that are probable at all, the most probable first, each with the clause that means it most."""
+    """The signals that are probable at all, the most probable first, each with the clause that means it most.
+
+    `vectors` has a row for each clause, `recogniser` knows the book's signals. A hypothesis ("what if we had
+    labels?") counts in the `latest` message and is then forgotten.
+    """
     clauses = [
         (clause, vector)
         for clause, vector in zip(queries.clauses, vectors, strict=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bot.brief import asked_slot, edited, is_reply, kind_of, read_brief
+from bot.brief import added, asked_slot, edited, is_reply, kind_of, quick_reply, stated
 from bot.grounding import Grounder
 from bot.queries import read_queries, readable
 from bot.question import ask
@@ -20,6 +20,7 @@ from bot.types import (
     Considered,
     Draft,
     Edit,
+    Fact,
     Message,
     ProjectBrief,
     PromptVersion,
@@ -32,6 +33,7 @@ from bot.types import (
 )
 from bot.verdict import conclude
 from knowledge.embeddings import Vectors
+from knowledge.recogniser import Recogniser
 from knowledge.retriever import Retrieval, Retriever
 from knowledge.signals import SignalBook, Slot
 from knowledge.types import Document
@@ -40,6 +42,8 @@ from knowledge.types import Document
 CLAUSE_WEIGHT = 0.5
 # A follow-up says less alone than together with the message before it.
 ALONE_WEIGHT = 0.7
+# So many messages are remembered with their vectors and what they state.
+MESSAGES = 512
 
 
 class Writer(Protocol):
@@ -121,8 +125,9 @@ class Consultant:
         self.writer = writer
         self.book = book
         self.rewrite = rewrite
-        # A conversation's earlier messages come with every turn; each is embedded once.
-        self._embed = lru_cache(maxsize=512)(retriever.embedder.embed_with_parts)
+        # A conversation's earlier messages come with every turn; each is embedded and read once.
+        self._embed = lru_cache(maxsize=MESSAGES)(retriever.embedder.embed_with_parts)
+        self._read_by: tuple[Recogniser, Callable[[Queries, bool], list[Fact]]] | None = None
 
     def ask(self, question: str, history: Sequence[Message] = (), edits: Sequence[Edit] = ()) -> Answer:
         """The whole answer; raises BadQuestion, BadEdit, NoIndex, IndexMismatch or BrokenGeneration.
@@ -210,9 +215,20 @@ class Consultant:
         if queries.kind == "small-talk" or not recogniser.signals:
             return brief
         for said, asked in [*self._earlier(history), (queries, self._asked(history))]:
-            vectors = self._vectors(said)[1:]
-            brief = read_brief(said, vectors, self.book, recogniser, brief, asked, latest=said is queries)
+            reply = quick_reply(said.message, asked, self.book)
+            brief = added(brief, reply or self._stated(said, recogniser, latest=said is queries), self.book)
         return edited(brief, edits, self.book, recogniser, self.retriever.embedder.embed) if edits else brief
+
+    def _stated(self, queries: Queries, recogniser: Recogniser, *, latest: bool) -> list[Fact]:
+        """The facts that a message states, remembered until another index brings another recogniser."""
+        if self._read_by is None or self._read_by[0] is not recogniser:
+            self._read_by = (
+                recogniser,
+                lru_cache(maxsize=MESSAGES)(
+                    lambda said, last: stated(said, self._vectors(said)[1:], self.book, recogniser, latest=last)
+                ),
+            )
+        return self._read_by[1](queries, latest)
 
     def _earlier(self, history: Sequence[Message]) -> Iterator[tuple[Queries, Slot | None]]:
         """The person's earlier messages that could be read, each with the slot asked for before it."""

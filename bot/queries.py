@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from bot.errors import BadQuestion
 from bot.language import language_of
@@ -77,6 +78,8 @@ def longer_than_read(message: str) -> str:
     )
 
 
+# The earlier messages of a conversation come with each turn.
+@lru_cache(maxsize=512)
 def readable(text: str) -> Queries | None:
     """An earlier message, or None when it says nothing of a project or could not be read."""
     try:

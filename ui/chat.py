@@ -54,6 +54,8 @@ HEAD += f"""<meta name="description" content="{TAGLINE}">
 SEND, STOP = say("send"), say("stop")
 _READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)
 _ANSWERING: dict[str, Any] = gr.update(submit_btn=False, stop_btn=STOP)
+# What is understood comes first, then the words of the answer.
+_SECOND_WORDS = 2
 # The new value of each component that changes.
 Changes = dict[Any, Any]
 
@@ -202,14 +204,15 @@ class Answering:
     def answered(self, given: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
         """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it.
 
-        The browser keeps the question at once and the answer with its last words: after a lost connection nothing
-        more would come.
+        The browser keeps the question with the second words of the answer, for which the first ones need not wait,
+        and the answer with its last: after a lost connection nothing more would come.
         """
         parts, told = self._parts, given
-        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given, parts.kept: record(given, corrections)}
-        for shown in self._consultation.answered(given, corrections):
+        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given}
+        for number, shown in enumerate(self._consultation.answered(given, corrections)):
             told = shown.get("chatbot", told)
-            yield parts.changed(shown)
+            kept = {"kept": record(given, corrections)} if number == _SECOND_WORDS else {}
+            yield parts.changed({**shown, **kept})
         yield {parts.kept: record(told, corrections)}
 
     def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:

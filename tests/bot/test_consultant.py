@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from bot.queries import MAX_CHARACTERS
 from bot.settings import Settings, read_settings
 from bot.types import Answer, Citation, Message, Statement
 from knowledge.errors import NoIndex
+from knowledge.recogniser import Recogniser, Vector
 
 PROJECT = "We are six people, need product texts for three shops next week, no labelled data. Should we fine-tune?"
 
@@ -173,3 +174,19 @@ def test_hostile_strings_are_answered_or_turned_down_in_one_line(consultant: Con
     lines = [heard(consultant, string) for string in strings]
     assert len(lines) == 515
     assert all(re.fullmatch(r"[\"A-Z][^\n]{10,400}\.", line) for line in lines)
+
+
+def test_each_message_of_a_conversation_is_read_once(consultant: Consultant, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[list[str]] = []
+    scores = Recogniser.scores
+
+    def noted(self: Recogniser, texts: Sequence[str], vectors: Vector) -> Vector:
+        read.append(list(texts))
+        return scores(self, texts, vectors)
+
+    monkeypatch.setattr(Recogniser, "scores", noted)
+    history = [Message("user", f"We have {n} mails with labels.") for n in range(3)]
+    first = consultant.ask("Should we fine-tune now?", history).brief
+    assert len(read) == 4
+    assert consultant.ask("Should we fine-tune now?", history).brief == first
+    assert len(read) == 4
