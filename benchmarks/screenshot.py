@@ -9,7 +9,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ui.chat import STARTERS
+from ui import card
+from ui.chat import STARTERS, TAGLINE, TITLE
+from ui.templating import template
 
 PICTURES = Path(__file__).parent.parent / "docs"
 # Those of the README are kept in the repository, the others are for looking at.
@@ -52,6 +54,7 @@ def main() -> int:
                 expect(page.locator("#lab-1 pre").first).to_be_visible(timeout=PATIENCE)
             _take(page, name)
         _take(_asked(browser, address, width=390, height=844, dark=True), "phone")
+        _take_card(browser)
         browser.close()
         server.kill()
     return 0
@@ -65,6 +68,12 @@ def _asked(browser: Browser, address: str, *, width: int, height: int, dark: boo
     page.keyboard.press("Enter")
     expect(page.locator("#chat .panel .status")).to_be_visible(timeout=PATIENCE)
     return page
+
+
+def _take_card(browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": card.SIZE[0], "height": card.SIZE[1]})
+    page.set_content(template("card").render(title=TITLE, description=TAGLINE))
+    page.screenshot(path=str(card.PICTURE))
 
 
 def _take(page: Page, name: str) -> None:

@@ -46,10 +46,6 @@ SCRIPTS = ("chat", "panels", "conversations", "attach", "collect", "lab")
 HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 FAVICON = str(STATIC / "favicon.svg")
-HEAD += f"""<meta name="description" content="{TAGLINE}">
-<meta property="og:title" content="{TITLE}">
-<meta property="og:description" content="{TAGLINE}">
-<meta property="og:type" content="website">"""
 
 SEND, STOP = say("send"), say("stop")
 _READY: dict[str, Any] = gr.update(submit_btn=SEND, stop_btn=False)

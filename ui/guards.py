@@ -15,6 +15,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -29,7 +30,7 @@ requests = logging.getLogger("consultant.requests")
 
 # Ours, then what Gradio's page loads and calls. Whatever else Gradio offers is not there.
 REACHABLE = re.compile(
-    r"/(?:healthz|readyz|metrics|widget\.js|embed|embed\.(?:js|css)|api/ask|api/read|api/collection|api/openapi\.json"
+    r"/(?:healthz|readyz|metrics|widget\.js|card\.png|embed|embed\.(?:js|css)|api/ask|api/read|api/collection|api/openapi\.json"
     r"|v1/models(?:/[^/]+)?|v1/chat/completions|library/.*|library"
     r"|config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(?:assets|static)/.*"
     r"|gradio_api/(?:info|startup-events|app_id|cancel|reset|queue/join|queue/data|run/predict|heartbeat/[^/]+))?"
@@ -37,6 +38,8 @@ REACHABLE = re.compile(
 # Each of these is a question, or costs as much as one.
 ASKS = {"/api/ask", READ, "/v1/chat/completions", QUEUE}
 _FORWARDED = (b"forwarded", b"x-forwarded-")
+# Responses of more bytes are compressed for who can read that.
+COMPRESSED = 2000
 SITE_HEADER = "x-consultant-site"
 
 
@@ -47,6 +50,8 @@ def guarded(
     access = access or Access()
     metrics = metrics or Metrics()
     app = counting(app, access, metrics, counts or Counting(access))
+    # Streams are left as they are.
+    app = GZipMiddleware(app, minimum_size=COMPRESSED)
     app = capped(app, metrics)
     app = cross_origin(app, access)
     app = routed(app)

@@ -24,8 +24,9 @@ from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
-from ui import api, collection, embed, health, openai_api, reading, replies
+from ui import api, card, collection, embed, health, openai_api, reading, replies
 from ui.asking import Desk
+from ui.card import carded
 from ui.collection import Collection
 from ui.connections import PatientProtocol
 from ui.embed import EMBED
@@ -76,6 +77,7 @@ def application(
     app.include_router(collection.routes(Collection(consultant.retriever), Operators(access)))
     app.include_router(openai_api.routes(desk))
     app.include_router(embed.routes(access))
+    app.include_router(card.routes())
     app.include_router(health.routes(readiness, metrics))
     for known in (*replies.KNOWN_ERRORS, Exception):
         app.add_exception_handler(known, replies.on_error)
@@ -98,6 +100,7 @@ def _with_page(
     from ui.theme import theme
     from ui.words import languages
 
+    app.add_middleware(carded, title=chat.TITLE, description=chat.TAGLINE)
     page = chat.build(consultant, library, settings, access).queue(
         max_size=QUEUE_SIZE, default_concurrency_limit=CONCURRENCY, api_open=False
     )
