@@ -21,6 +21,7 @@ from benchmarks import (
     recognising,
     serving,
     startup,
+    streaming,
     widget,
 )
 
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "recognising": recognising.run,
     "serving": serving.run,
     "startup": startup.run,
+    "streaming": streaming.run,
     "widget": widget.run,
 }
 
