@@ -200,15 +200,16 @@ class Answering:
     def answered(self, given: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
         """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it.
 
-        The browser keeps the question with the second words of the answer, for which the first ones need not wait,
-        and the answer with its last: after a lost connection nothing more would come.
+        The browser keeps the first question at once, a later one with the second words of the answer, so that the
+        first ones need not wait for all that came before, and the answer with its last: after a lost connection
+        nothing more would come.
         """
         parts, told = self._parts, given
-        yield {parts.box: {**_ANSWERING, **box}, parts.chatbot: given}
+        kept = {"kept": record(given, corrections)}
+        yield parts.changed({"chatbot": given, "box": {**_ANSWERING, **box}, **(kept if len(given) == 1 else {})})
         for number, shown in enumerate(self._consultation.answered(given, corrections)):
             told = shown.get("chatbot", told)
-            kept = {"kept": record(given, corrections)} if number == _SECOND_WORDS else {}
-            yield parts.changed({**shown, **kept})
+            yield parts.changed({**shown, **(kept if number == _SECOND_WORDS else {})})
         yield {parts.kept: record(told, corrections)}
 
     def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:

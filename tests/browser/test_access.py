@@ -1,4 +1,4 @@
-"""The page for who reads from right to left, magnifies, or wants no motion; it keeps still while an answer streams."""
+"""The page for who reads from right to left, magnifies, or wants no motion; it keeps still while answers stream."""
 
 from __future__ import annotations
 

@@ -60,6 +60,14 @@ def test_what_was_stopped_stays_and_the_next_question_is_answered(slow: Page) ->
     assert "low-rank adaptation" in said
 
 
+def test_an_answer_that_is_stopped_before_its_first_words_leaves_the_question(slow: Page) -> None:
+    send(slow, PROJECT)
+    slow.get_by_role("button", name="Stop").click()
+    expect(slow.get_by_role("button", name="Send")).to_be_visible(timeout=PATIENCE)
+    expect(slow.locator("#chat")).to_contain_text(PROJECT)
+    expect(slow.locator("#conversations summary")).to_have_text("Your conversations (1)", timeout=PATIENCE)
+
+
 def test_a_new_conversation_ends_the_answer_that_streams(slow: Page) -> None:
     send(slow, PROJECT)
     expect(slow.locator("#chat")).to_contain_text("You said", timeout=PATIENCE)
