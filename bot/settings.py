@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     )
     concurrency: int = Field(16, ge=1, description="Questions over HTTP that are answered at once.")
     queue: int = Field(64, ge=0, description="Questions over HTTP that may wait; more are told to come again.")
+    mcp: bool = Field(
+        False, description="Whether the consultant is also a tool of the Model Context Protocol, at /mcp."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="How much is logged.")
 
     log_format: Literal["text", "json"] = Field("text", description="Form of the log's lines.")

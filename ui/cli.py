@@ -132,6 +132,7 @@ def chat(browser: bool, **options: Any) -> None:
 @click.option("--host", help="Address to listen on.")
 @click.option("--insecure", is_flag=True, help="Let every page embed it, where the origins say *.")
 @click.option("--print-embed", is_flag=True, help="Print the tag for other pages, and end.")
+@click.option("--mcp", is_flag=True, default=None, help="Also be a tool of the Model Context Protocol, at /mcp.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),

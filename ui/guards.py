@@ -31,12 +31,13 @@ requests = logging.getLogger("consultant.requests")
 # Ours, then what Gradio's page loads and calls. Whatever else Gradio offers is not there.
 REACHABLE = re.compile(
     r"/(?:healthz|readyz|metrics|widget\.js|card\.png|embed|embed\.(?:js|css)|api/ask|api/read|api/collection|api/openapi\.json"
-    r"|v1/models(?:/[^/]+)?|v1/chat/completions|library/.*|library"
+    r"|v1/models(?:/[^/]+)?|v1/chat/completions|mcp|library/.*|library"
     r"|config|theme\.css|favicon\.ico|robots\.txt|manifest\.json|(?:assets|static)/.*"
     r"|gradio_api/(?:info|startup-events|app_id|cancel|reset|queue/join|queue/data|run/predict|heartbeat/[^/]+))?"
 )
+MCP = "/mcp"
 # Each of these is a question, or costs as much as one.
-ASKS = {"/api/ask", READ, "/v1/chat/completions", QUEUE}
+ASKS = {"/api/ask", READ, "/v1/chat/completions", MCP, QUEUE}
 _FORWARDED = (b"forwarded", b"x-forwarded-")
 # Responses of more bytes are compressed for who can read that.
 COMPRESSED = 2000

@@ -7,7 +7,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -24,13 +25,13 @@ from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import ConsultantError
 from bot.settings import Settings, read_settings
-from ui import api, card, collection, embed, health, openai_api, reading, replies
+from ui import api, card, collection, embed, health, mcp_tool, openai_api, reading, replies
 from ui.asking import Desk
 from ui.card import carded
 from ui.collection import Collection
 from ui.connections import PatientProtocol
 from ui.embed import EMBED
-from ui.guards import guarded
+from ui.guards import MCP, guarded
 from ui.health import Readiness
 from ui.library import LIBRARY
 from ui.logs import set_up
@@ -61,17 +62,20 @@ def application(
     """
     settings = settings or read_settings()
     access, metrics, readiness = access or Access(), Metrics(), Readiness(consultant)
+    desk = Desk(consultant, metrics, settings.concurrency, settings.queue)
+    tool = mcp_tool.server(desk) if settings.mcp else None
+    tool_app = mcp_tool.Mounted(tool, access) if tool else None
 
     @asynccontextmanager
     async def warmed(_: FastAPI) -> AsyncIterator[None]:
         # The page is up before the model is loaded; the first question waits for what is left of it.
         readiness.begin()
-        yield
+        async with tool.session_manager.run() if tool else nullcontext():
+            yield
 
     app = FastAPI(title="Consultant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=warmed)
     # No other origin may read answers; Gradio would otherwise echo any origin with credentials.
     app.add_middleware(CORSMiddleware, allow_origins=[], allow_credentials=False)
-    desk = Desk(consultant, metrics, settings.concurrency, settings.queue)
     app.include_router(api.routes(desk, library))
     app.include_router(reading.routes())
     app.include_router(collection.routes(Collection(consultant.retriever), Operators(access)))
@@ -84,6 +88,8 @@ def application(
     app.add_exception_handler(replies.Refused, replies.on_refused)
     app.add_exception_handler(RequestValidationError, replies.on_bad_body)
     app.add_exception_handler(HTTPException, replies.on_http)
+    if tool_app:
+        app.router.routes.append(Route(MCP, tool_app))
     if library and library.is_dir():
         app.mount(f"/{LIBRARY}", StaticFiles(directory=library, html=True), name=LIBRARY)
     served = _with_page(app, consultant, library, settings, access) if page else _without_page(app)
