@@ -13,7 +13,8 @@ from bot.consultant import Consultant
 from bot.queries import MAX_CHARACTERS, clean, longer_than_read
 from bot.settings import Settings, read_settings
 from knowledge.documents import READERS
-from ui import browse, collection, costs, evaluations, lab, render, turns
+from ui import browse, collection, contract, costs, evaluations, lab, render, turns
+from ui.api import checked, earlier, read_history
 from ui.bodies import MAX_BODY, READ
 from ui.collection import Collection
 from ui.consultation import DISLIKE, LIKE, REASONS, Consultation, Shown, record
@@ -21,6 +22,7 @@ from ui.costs import CostsTab
 from ui.feedback import Collector, default_url
 from ui.operators import Operators
 from ui.parts import INSTANTLY, PRIVATE, QUIETLY, hidden, markup
+from ui.replies import told
 from ui.sites import Access
 from ui.templating import template
 from ui.turns import Turn
@@ -109,7 +111,25 @@ def build(
             with gr.Tab(say("evaluation"), id="evaluation"):
                 evaluations.build_tab(evaluations.Evaluations(consultant, settings), operators)
         _wire_costs(parts, tab, conversation_ends, consultation)
+        gr.api(_endpoint(consultant), api_name="ask")  # type: ignore[attr-defined]
     return page  # type: ignore[no-any-return]
+
+
+def _endpoint(consultant: Consultant) -> Callable[..., dict[str, Any]]:
+    """What gradio_client calls as `/ask`: the same object as POST /api/ask gives."""
+
+    def ask(question: str, history: list[dict[str, str]] | None = None) -> dict[str, Any]:
+        """Ask the consultant; `history` has the turns before, each with a role (user, assistant) and its content."""
+        try:
+            turns = [earlier(turn.role, turn.content) for turn in read_history(history or [])]
+            return contract.to_json(consultant.ask(checked(question), turns))
+        except ValueError as error:
+            raise gr.Error(f"The history cannot be read: {error}.", print_exception=False) from error
+        # The endpoint is a boundary: its caller gets a sentence, the log the traceback under the same id.
+        except Exception as error:  # noqa: BLE001
+            raise gr.Error(told(error)[1], print_exception=False) from None
+
+    return ask
 
 
 def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts, list[Any]]:

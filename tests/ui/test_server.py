@@ -100,10 +100,11 @@ def test_a_foreign_origin_may_not_post(client: httpx.Client, path: str, origin: 
     assert "access-control-allow-credentials" not in response.headers
 
 
-def test_no_event_of_the_page_is_named_as_an_endpoint(client: httpx.Client) -> None:
-    assert client.get("/gradio_api/info").json() == {"named_endpoints": {}, "unnamed_endpoints": {}}
+def test_no_event_of_the_page_is_named_as_an_endpoint_but_the_one_for_programs(client: httpx.Client) -> None:
+    told = client.get("/gradio_api/info").json()
+    assert (list(told["named_endpoints"]), told["unnamed_endpoints"]) == (["/ask"], {})
     events = client.get("/config").json()["dependencies"]
-    assert {event["api_visibility"] for event in events} == {"private"}
+    assert {event["api_name"] for event in events if event["api_visibility"] != "private"} == {"ask"}
 
 
 def test_nothing_can_be_uploaded(client: httpx.Client) -> None:
