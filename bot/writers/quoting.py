@@ -67,10 +67,18 @@ LIKELY = 0.2
 MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
-# How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
-ANSWERS = 0.42
+# Whether passages answer is told by the nearest one's cosine, with what the share of known words and the best BM25
+# score add to it: a logistic regression's weights, as shares of the cosine's, over questions that the documents answer
+# and questions off the subject (tests/data/questions.yaml and off-subject.yaml, ClapNQ).
+KNOWN_WORDS, BM25 = 0.2, 0.03
+# What that must come to for a question; for one that tells of a life without a system to build, whose words must be
+# known, too; for a project, told in words of its own trade, the cosine alone.
+ANSWERS = 0.83
+OTHER_ANSWERS, KNOWN = 0.80, 0.9
 PROJECT_ANSWERS = 0.28
-KNOWN, UNKNOWN_ANSWERS, OTHER_ANSWERS = 0.9, 0.51, 0.53
+# How alike (cosine) a message and what explains its question must be.
+EXPLAINS = 0.42
+# How alike (cosine) two texts must be to stand together; chosen on the questions of tests/bot/test_quoting.py.
 SUPPORT = 0.42
 # A section chosen for a reason by hand answers with its first sentence, unless another says the reason better.
 FIRST = 0.2
@@ -122,7 +130,7 @@ class QuotingWriter:
             yield Draft(WELCOME if re.search(r"thank|thx|cheers|bye", queries.message, re.I) else GREETING, "plain")
             return
         foreign = queries.language != "English"
-        about = queries.kind == "question" and _nearest(retrieval) >= ANSWERS
+        about = queries.kind == "question" and _nearest(retrieval) >= EXPLAINS
         why = cannot_tell(queries.message, retrieval) if about else ""
         if why or not answers(queries, retrieval):
             yield Draft(WRITE_ENGLISH.format(language=queries.language) if foreign else why or REFUSAL, "plain")
@@ -140,18 +148,20 @@ class QuotingWriter:
 def answers(queries: Queries, retrieval: Retrieval) -> bool:
     """Whether the passages are near enough to be quoted as an answer.
 
-    A question whose words are mostly unknown to the documents must be the nearer, and so must one that tells of a
-    life without a system to build. A project is told in words of its own trade, so its passages may lie farther off.
+    A question that tells of a life without a system to build must be in words that the documents know. A project is
+    told in words of its own trade, so its passages may lie farther off.
     """
     if not _HAS_A_WORD.search(queries.message):
         return False
     if queries.kind == "project":
         return _nearest(retrieval) >= PROJECT_ANSWERS
-    known = retrieval.generation.lexical.known_share(queries.message) >= KNOWN
+    known = retrieval.generation.lexical.known_share(queries.message)
+    lexical = max((p.lexical for p in retrieval.passages), default=0.0)
+    told = _nearest(retrieval) + KNOWN_WORDS * known + BM25 * lexical
     if queries.kind == "off-topic":
         asks = any(is_question(clause.text) for clause in queries.clauses)
-        return asks and known and _nearest(retrieval) >= OTHER_ANSWERS
-    return _nearest(retrieval) >= (ANSWERS if known else UNKNOWN_ANSWERS)
+        return asks and known >= KNOWN and told >= OTHER_ANSWERS
+    return told >= ANSWERS
 
 
 def _nearest(retrieval: Retrieval) -> float:
@@ -210,7 +220,7 @@ def _advise(queries: Queries, retrieval: Retrieval, verdict: Verdict) -> Iterato
             yield from (Draft(plain(side.sentence.text), "support", side) for side in sides)
             return
         # What lies as far off as a project may lie answers nothing that was asked.
-        near = max((p.dense for p in retrieval.by_query[0]), default=0.0) >= ANSWERS
+        near = max((p.dense for p in retrieval.by_query[0]), default=0.0) >= EXPLAINS
         for draft in _explain(queries, retrieval) if near else ():
             if draft.quote:
                 yield draft if draft.block == "cell" else replace(draft, block="support")
