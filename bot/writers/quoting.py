@@ -68,8 +68,8 @@ MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
 # Whether passages answer is told by the nearest one's cosine, with what the share of known words and the best BM25
-# score add to it: a logistic regression's weights, as shares of the cosine's, over questions that the documents answer
-# and questions off the subject (tests/data/questions.yaml and off-subject.yaml, ClapNQ).
+# score add to it. These are a logistic regression's weights, as shares of the cosine's, over questions on the subject
+# and off it (tests/data/questions.yaml and off-subject.yaml, ClapNQ).
 KNOWN_WORDS, BM25 = 0.2, 0.03
 # What that must come to for a question; for one that tells of a life without a system to build, whose words must be
 # known, too; for a project, told in words of its own trade, the cosine alone.
