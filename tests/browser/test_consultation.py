@@ -88,6 +88,18 @@ def test_how_the_answer_was_made_is_told_to_the_last_block(page: Page) -> None:
     assert "passage" in made.locator("details[open] pre").first.inner_text()
 
 
+def test_the_end_of_an_answer_that_comes_after_a_new_conversation_began_makes_no_second_one(page: Page) -> None:
+    ask(page, "What is LoRA?")
+    kept(page, 1)
+    expect(page.locator("#kept .kept")).to_have_attribute("data-kept", re.compile("low-rank"), timeout=PATIENCE)
+    page.evaluate("window.late = document.querySelector('#kept .kept').cloneNode(true)")
+    page.click("#new")
+    expect(page.locator("#kept .kept")).to_have_count(0, timeout=PATIENCE)
+    page.evaluate("document.getElementById('kept').append(window.late)")
+    page.wait_for_timeout(300)
+    kept(page, 1)
+
+
 def test_conversations_survive_a_reload_and_can_be_renamed_and_deleted(page: Page) -> None:
     ask(page, "What is LoRA?")
     kept(page, 1)

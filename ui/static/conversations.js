@@ -6,6 +6,8 @@
   const MOST = 30;
   // What this tab shows: the id of its conversation, and the version of it that was saved or opened here.
   let id = "", version = 0;
+  // The conversation that this tab showed before: the end of its last answer may come when it is gone from the page.
+  let left = "";
 
   // A browser may forbid storage, or it may be full: then the page works without.
   function stored(work, otherwise) {
@@ -21,7 +23,16 @@
       .sort((one, other) => other.at - one.at);
   }
 
+  // A new conversation comes with its first question alone; what has more is the end of the one before.
+  function end(kept) {
+    const before = read(left);
+    if (before) stored(() => localStorage.setItem(PREFIX + left, JSON.stringify({ ...before, ...kept, ...(before.renamed ? { title: before.title } : {}) })));
+    list();
+  }
+
   function write(kept) {
+    if (!id && left && kept.turns.length > 1) return end(kept);
+    left = "";
     const before = id && read(id);
     // Another tab went on with this conversation: this one becomes a conversation of its own.
     if (!id || (before && before.version !== version)) id = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2);
@@ -49,6 +60,7 @@
   }
 
   function forget() {
+    left = id || left;
     id = "";
     version = 0;
     remember();
