@@ -367,6 +367,27 @@ def test_an_answer_can_be_stopped(hostile: str, browser: Browser) -> None:
     page.close()
 
 
+def test_what_is_sent_while_an_answer_streams_waits_and_is_sent_after_it(hostile: str, browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{hostile}/embed")
+    for waits in ("What is LoRA?", "changed"):
+        asked = page.locator(".turn").count()
+        page.fill("#box", f"What is LoRA, {SLOWLY}?")
+        page.keyboard.press("Enter")
+        expect(page.locator(".answer").last).to_contain_text("hacked()")
+        page.fill("#box", "What is LoRA?")
+        page.keyboard.press("Enter")
+        expect(page.locator("#box")).to_have_value("What is LoRA?")
+        if waits == "changed":
+            page.fill("#box", waits)
+        page.click("#stop")
+        expect(page.locator(".turn")).to_have_count(asked + (1 if waits == "changed" else 2))
+        expect(page.locator("#box")).to_have_value(waits if waits == "changed" else "")
+        expect(page.locator("#send")).to_be_visible()
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone_it_fills_the_screen_and_nothing_scrolls_sideways(
     places: Places, visit: Opener, scheme: str

@@ -15,7 +15,7 @@
   const [log, list, box, live] = ["log", "turns", "box", "live"].map(find);
   const looks = { title: said.title, greeting: said.greeting, colour: said.colour, theme: "auto", language: "en" };
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  let words = WORDS.en, turns = [], running = null, following = false;
+  let words = WORDS.en, turns = [], running = null, waiting = "", following = false;
 
   // --- how it looks
 
@@ -179,6 +179,8 @@
       turn.stopped = true;
       return void keep(item, turn);
     }
+    // Whether to go on is for the person to say.
+    waiting = "";
     const sentence = error.sentence || words.lost;
     tell("error", { message: sentence });
     // What can only be mended by writing otherwise goes back into the box.
@@ -210,9 +212,13 @@
     find("send").hidden = false;
     find("stop").hidden = true;
     if (document.activeElement === document.body) box.focus();
+    const due = waiting && box.value === waiting;
+    waiting = "";
+    if (due) submit();
   }
 
   function clear() {
+    waiting = "";
     if (running) running.abort();
     finish();
     turns = [];
@@ -344,16 +350,18 @@
     box.style.height = `${box.scrollHeight + 2}px`;
   }
 
+  // What is sent while an answer streams waits in the box, where it can be changed, until that answer has ended.
   function submit() {
     const text = box.value;
-    if (running || !text.trim()) return;
+    if (!text.trim()) return;
+    if (running) return void (waiting = text);
     box.value = "";
     fit();
     ask(text);
   }
 
   find("form").addEventListener("submit", (event) => { event.preventDefault(); submit(); });
-  box.addEventListener("input", fit);
+  box.addEventListener("input", () => { waiting = ""; fit(); });
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); submit(); }
   });
