@@ -100,6 +100,24 @@ def test_the_end_of_an_answer_that_comes_after_a_new_conversation_began_makes_no
     kept(page, 1)
 
 
+def test_a_new_conversation_that_first_comes_with_its_answer_takes_no_place_of_the_one_before(page: Page) -> None:
+    ask(page, "What is LoRA?")
+    kept(page, 1)
+    page.click("#new")
+    expect(page.locator("#kept .kept")).to_have_count(0, timeout=PATIENCE)
+    page.evaluate("""() => {
+      const turns = [{ role: "user", content: "What is RAG?" }, { role: "assistant", content: "Retrieval." }];
+      const come = document.createElement("p");
+      come.className = "kept";
+      come.dataset.kept = JSON.stringify({ title: "What is RAG?", turns, edits: [] });
+      document.getElementById("kept").append(come);
+    }""")
+    kept(page, 2)
+    page.locator("#conversations summary").click()
+    expect(page.get_by_label("Open: What is LoRA?")).to_be_visible()
+    expect(page.get_by_label("Open: What is RAG?")).to_be_visible()
+
+
 def test_conversations_survive_a_reload_and_can_be_renamed_and_deleted(page: Page) -> None:
     ask(page, "What is LoRA?")
     kept(page, 1)

@@ -23,15 +23,22 @@
       .sort((one, other) => other.at - one.at);
   }
 
-  // A new conversation comes with its first question alone; what has more is the end of the one before.
-  function end(kept) {
-    const before = read(left);
-    if (before) stored(() => localStorage.setItem(PREFIX + left, JSON.stringify({ ...before, ...kept, ...(before.renamed ? { title: before.title } : {}) })));
+  // What goes on with all that the conversation before had said is its end. The first question alone is never one, but
+  // on a slow machine a new conversation may first come with its answer.
+  function ends(before, { turns }) {
+    const same = (said, other) => said.role === other.role && said.content === other.content;
+    return turns.length > 1 && turns.length >= before.turns.length && before.turns.every((said, n) => same(said, turns[n]));
+  }
+
+  function end(before, kept) {
+    const whole = { ...before, ...kept, ...(before.renamed ? { title: before.title } : {}) };
+    stored(() => localStorage.setItem(PREFIX + left, JSON.stringify(whole)));
     list();
   }
 
   function write(kept) {
-    if (!id && left && kept.turns.length > 1) return end(kept);
+    const gone = !id && left && read(left);
+    if (gone && ends(gone, kept)) return end(gone, kept);
     left = "";
     const before = id && read(id);
     // Another tab went on with this conversation: this one becomes a conversation of its own.
