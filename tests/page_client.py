@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 from gradio_client.utils import apply_diff
 
-Turn = dict[str, Any]
-QUESTION, CHAT, CORRECTIONS = "question", "chat", "corrections"
+from ui import turns
+from ui.turns import Turn
+
+QUESTION, CHAT, FOLDED, CORRECTIONS = "question", "chat", "folded", "corrections"
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,28 @@ class PageClient:
         self._submit = next(
             event for event in config["dependencies"] if [self._ids[QUESTION], "submit"] in event["targets"]
         )
-        self._chat = self._submit["outputs"].index(self._ids[CHAT])
+        self._chat, self._folded = (self._submit["outputs"].index(self._ids[name]) for name in (CHAT, FOLDED))
 
     def ask(self, question: str, given: Sequence[Turn] = ()) -> Heard:
         """Ask after the turns that were `given`."""
         session = secrets.token_hex(6)
-        values = {QUESTION: question, CHAT: list(given), CORRECTIONS: "[]"}
+        _, before, sight = turns.fold(given)
+        values = {QUESTION: question, CHAT: sight, FOLDED: turns.folded(before), CORRECTIONS: "[]"}
         data = [values[name] for number in self._submit["inputs"] for name in values if self._ids[name] == number]
         body = {"data": data, "fn_index": self._submit["id"], "session_hash": session, "event_data": None}
         started = time.perf_counter()
         self._http.post("/gradio_api/queue/join", json=body).raise_for_status()
         raw: list[str] = []
-        came = [(time.perf_counter() - started, news[self._chat]) for news in self._news(session, raw)]
+        came = [(time.perf_counter() - started, news) for news in self._news(session, raw)]
         # The first event has the whole, each later one what changed in it: first the answer's first words.
-        turns = came[0][1]
-        for _, change in came[1:]:
-            shown = apply_diff(turns, change)
-            turns = shown if isinstance(shown, list) else turns
-        return Heard(turns, next(after for after, change in came[1:] if change), "".join(raw))
+        shown = came[0][1]
+        sight, folded = shown[self._chat], shown[self._folded]
+        for _, news in came[1:]:
+            shown = [apply_diff(value, change) for value, change in zip(shown, news, strict=True)]
+            if isinstance(shown[self._chat], list):
+                sight, folded = shown[self._chat], shown[self._folded]
+        first = next(after for after, news in came[1:] if news[self._chat])
+        return Heard(turns.whole(folded, sight), first, "".join(raw))
 
     def _news(self, session: str, raw: list[str]) -> Iterator[list[Any]]:
         """What each event brings; all that comes is added to `raw`."""

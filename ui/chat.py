@@ -63,6 +63,8 @@ class Parts:
     """What changes on the page. The hidden ones are how the page's own scripts and the events talk."""
 
     chatbot: gr.Chatbot
+    folded: gr.Textbox
+    before: gr.Markdown
     box: gr.Textbox
     project: gr.Markdown
     verdict: gr.Markdown
@@ -78,8 +80,19 @@ class Parts:
         return [getattr(self, field.name) for field in fields(self)]
 
     def changed(self, shown: Shown) -> Changes:
-        """What an event returns: the new value of each part that is named."""
+        """What an event returns: the new value of each part that is named.
+
+        Of a conversation that grew long the first turns are folded away and go along unseen.
+        """
+        if "chatbot" in shown:
+            away, before, sight = turns.fold(shown["chatbot"])
+            shown = {**shown, "chatbot": sight, "folded": turns.folded(before), "before": render.folded(away)}
         return {getattr(self, name): value for name, value in shown.items()}
+
+    @property
+    def said(self) -> list[Any]:
+        """What an event is told of the conversation: the turns folded away, those in sight, and the corrections."""
+        return [self.folded, self.chatbot, self.corrections]
 
 
 def build(
@@ -136,7 +149,7 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
     """The conversation, and beside it the panels; returns the events that end an answer too."""
     with gr.Row(elem_id="desk", equal_height=False):
         with gr.Column(scale=7, min_width=320, elem_id="talk"):
-            chatbot, box = _chatbot(), _box()
+            before, chatbot, box = markup(elem_id="before"), _chatbot(), _box()
             with gr.Row(elem_id="tools"):
                 new = gr.Button(say("new"), elem_id="new", size="sm", variant="secondary")
                 export = gr.Button(say("export"), elem_id="export", size="sm", variant="secondary")
@@ -146,12 +159,26 @@ def _consultation(consultation: Consultation, settings: Settings) -> tuple[Parts
         with gr.Column(scale=5, min_width=320, elem_id="beside"):
             project, verdict, supposed, sources, made = _panels(consultation)
     parts = Parts(
-        chatbot, box, project, verdict, supposed, sources, made, hidden("corrections", "[]"), markup(elem_id="kept")
+        chatbot=chatbot,
+        folded=hidden("folded"),
+        before=before,
+        box=box,
+        project=project,
+        verdict=verdict,
+        supposed=supposed,
+        sources=sources,
+        made=made,
+        corrections=hidden("corrections", "[]"),
+        kept=markup(elem_id="kept"),
     )
     streams, ends = _wire_conversation(parts, new, consultation)
     _wire_panels(parts, streams, consultation)
     _wire_feedback(parts, consultation, Collector(settings.feedback_db or default_url(settings.home)))
-    export.click(consultation.exported, [parts.chatbot, parts.corrections], exports, **INSTANTLY)
+
+    def exported(folded: str, shown: list[Turn], corrections: str) -> str:
+        return consultation.exported(turns.whole(folded, shown), corrections)
+
+    export.click(exported, parts.said, exports, **INSTANTLY)
     return parts, ends
 
 
@@ -217,62 +244,65 @@ class Answering:
         self._parts = parts
         self._consultation = consultation
 
-    def answered(self, given: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
+    def answered(self, folded: str, sight: list[Turn], corrections: str, **box: Any) -> Iterator[Changes]:
         """The page as the answer grows; meanwhile the box offers to stop, and keeps what is typed into it.
 
         The browser keeps the first question at once, a later one with the second words of the answer, so that the
         first ones need not wait for all that came before, and the answer with its last: after a lost connection
         nothing more would come.
         """
-        parts, told = self._parts, given
+        parts = self._parts
+        told = given = turns.whole(folded, sight)
         kept = {"kept": record(given, corrections)}
+        # What is folded away must go with the first change, which comes whole: Gradio's later changes, which are only
+        # what differs, take the wrong turns out of a list that gets shorter.
         yield parts.changed({"chatbot": given, "box": {**_ANSWERING, **box}, **(kept if len(given) == 1 else {})})
         for number, shown in enumerate(self._consultation.answered(given, corrections)):
             told = shown.get("chatbot", told)
             yield parts.changed({**shown, **(kept if number == _SECOND_WORDS else {})})
         yield {parts.kept: record(told, corrections)}
 
-    def asked(self, text: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
+    def asked(self, text: str, folded: str, shown: list[Turn], corrections: str) -> Iterator[Changes]:
         """What stands in the box; an empty one changes nothing, and what is too long to be read stays there."""
         if too_long := longer_than_read(clean(text or "")):
             gr.Warning(too_long)
             # Without a yield Gradio would empty the box.
             yield {self._parts.box: _READY}
         elif clean(text or ""):
-            yield from self.answered([*given, turns.asks(text)], corrections, value="")
+            yield from self.answered(folded, [*shown, turns.asks(text)], corrections, value="")
 
-    def starter(self, given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
-        """A starter that was pressed."""
-        yield from self.answered([*given, turns.asks(str(chosen.value["text"]))], corrections)
+    def starter(self, shown: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
+        """A starter that was pressed; they stand in an empty conversation."""
+        yield from self.answered("", [*shown, turns.asks(str(chosen.value["text"]))], corrections)
 
-    def replied(self, given: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
+    def replied(self, folded: str, shown: list[Turn], corrections: str, chosen: gr.SelectData) -> Iterator[Changes]:
         """A quick reply that was pressed."""
-        yield from self.answered([*given, turns.asks(str(chosen.value))], corrections)
+        yield from self.answered(folded, [*shown, turns.asks(str(chosen.value))], corrections)
 
-    def retried(self, given: list[Turn], corrections: str, chosen: gr.RetryData) -> Iterator[Changes]:
+    def retried(self, folded: str, shown: list[Turn], corrections: str, chosen: gr.RetryData) -> Iterator[Changes]:
         """An answer that is to be given anew."""
-        yield from self.answered(given[: _index(chosen) + 1], corrections)
+        yield from self.answered(folded, shown[: _index(chosen) + 1], corrections)
 
-    def edited(self, given: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[Changes]:
+    def edited(self, folded: str, shown: list[Turn], corrections: str, chosen: gr.EditData) -> Iterator[Changes]:
         """A message that was put otherwise; what came after it is gone."""
         text = render.unescape_markdown(str(chosen.value))
         if too_long := longer_than_read(clean(text)):
             gr.Warning(too_long)
-            yield {self._parts.chatbot: given, self._parts.box: text}
+            yield {self._parts.chatbot: shown, self._parts.box: text}
         else:
-            yield from self.answered([*given[: _index(chosen)], turns.asks(text)], corrections)
+            yield from self.answered(folded, [*shown[: _index(chosen)], turns.asks(text)], corrections)
 
-    def again(self, _: str, given: list[Turn], corrections: str) -> Iterator[Changes]:
+    def again(self, _: str, folded: str, shown: list[Turn], corrections: str) -> Iterator[Changes]:
         """The last message once more, by what was corrected since."""
-        yield from self.answered(turns.until_asked(given), corrections)
+        yield from self.answered(folded, turns.until_asked(shown), corrections)
 
 
 def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation) -> tuple[list[Any], list[Any]]:
     """The events that are answered; returns them, so that others can cancel them, and what follows each."""
-    said = [parts.chatbot, parts.corrections]
+    said = parts.said
     does, again = Answering(parts, consultation), hidden("again")
     events: list[tuple[Any, Callable[..., Any], list[Any]]] = [
-        (parts.chatbot.example_select, does.starter, said),
+        (parts.chatbot.example_select, does.starter, [parts.chatbot, parts.corrections]),
         (parts.chatbot.option_select, does.replied, said),
         (parts.chatbot.retry, does.retried, said),
         (parts.chatbot.edit, does.edited, said),
@@ -283,10 +313,27 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
     for event, change, given in events:
         streams.append(event(change, given, parts.all, cancels=list(streams), **QUIETLY))
     # Also runs once a stopped answer has really ended; before that another question would not be taken.
-    ending = [parts.box, parts.chatbot, parts.kept]
-    ends = [stream.then(_ended, [*said, parts.kept], ending, **INSTANTLY) for stream in streams]
+    ending = [parts.box, parts.chatbot, parts.folded, parts.before, parts.kept]
+
+    def ended(folded: str, shown: list[Turn], corrections: str, kept: str) -> Changes:
+        """The box takes the next question, and the browser keeps the conversation.
+
+        Where nothing is kept the page was cleared meanwhile; a last piece of the answer may have filled it again.
+        """
+        if not kept:
+            return parts.changed({"box": _READY, "chatbot": []})
+        return parts.changed({"box": _READY, "kept": record(turns.whole(folded, shown), corrections)})
+
+    ends = [stream.then(ended, [*said, parts.kept], ending, **INSTANTLY) for stream in streams]
     parts.box.stop(None, None, None, cancels=streams, **PRIVATE)
-    parts.chatbot.undo(_undo, parts.chatbot, [parts.chatbot, parts.box], **INSTANTLY)
+
+    def undone(folded: str, shown: list[Turn], chosen: gr.UndoData) -> Changes:
+        """The last message is taken back into the box."""
+        index = _index(chosen)
+        text = render.unescape_markdown(turns.text(shown[index]))
+        return parts.changed({"chatbot": turns.whole(folded, shown[:index]), "box": text})
+
+    parts.chatbot.undo(undone, [parts.folded, parts.chatbot], ending[:-1], **INSTANTLY)
 
     def anew() -> Changes:
         return parts.changed({**consultation.empty(), "box": {**_READY, "value": ""}, "kept": ""})
@@ -297,64 +344,58 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
     return streams, ends
 
 
-def _ended(given: list[Turn], corrections: str, kept: str) -> tuple[Any, Any, str]:
-    """The box takes the next question, and the browser keeps the conversation.
-
-    Where nothing is kept the page was cleared meanwhile; a last piece of the answer may have filled it again.
-    """
-    return (_READY, gr.skip(), record(given, corrections)) if kept else (_READY, [], "")
-
-
 def _index(chosen: Any) -> int:
-    """The turn that an event is about; in a group of turns, the first of it."""
+    """The turn in sight that an event is about; in a group of turns, the first of it."""
     return int(chosen.index if isinstance(chosen.index, int) else chosen.index[0])
 
 
 def _wire_feedback(parts: Parts, consultation: Consultation, collector: Collector) -> None:
-    def judged(given: list[Turn], corrections: str, chosen: gr.LikeData) -> None:
-        gr.Info(collector.keep(consultation.judged(given, corrections, _index(chosen), chosen.liked)))
+    def judged(folded: str, shown: list[Turn], corrections: str, chosen: gr.LikeData) -> None:
+        until = turns.whole(folded, shown[: _index(chosen) + 1])
+        gr.Info(collector.keep(consultation.judged(until, corrections, chosen.liked)))
 
     # A thank-you is shown only by way of the queue.
-    parts.chatbot.like(judged, [parts.chatbot, parts.corrections], None, **PRIVATE)
+    parts.chatbot.like(judged, parts.said, None, **PRIVATE)
 
 
 def _wire_costs(parts: Parts, tab: CostsTab, ends: list[Any], consultation: Consultation) -> None:
     """After each answer the figures that the person named go into the costs; what was set there by hand stays."""
 
-    def filled(given: list[Turn], corrections: str) -> list[Any]:
-        now, before = consultation.briefs(given, corrections)
+    def filled(folded: str, shown: list[Turn], corrections: str) -> list[Any]:
+        now, before = consultation.briefs(turns.whole(folded, shown), corrections)
         return tab.filled(now, before)
 
     for end in ends:
-        done = end.then(filled, [parts.chatbot, parts.corrections], tab.outputs, **INSTANTLY)
+        done = end.then(filled, parts.said, tab.outputs, **INSTANTLY)
         done.then(tab.redrawn, list(tab.numbers), list(tab.figures), **INSTANTLY)
 
 
 def _wire_panels(parts: Parts, streams: list[Any], consultation: Consultation) -> None:
     """The events that the page's own scripts start, each by writing into a hidden box."""
-    said = [parts.chatbot, parts.corrections]
 
-    def corrected(told: str, given: list[Turn], corrections: str) -> Changes:
+    def corrected(told: str, folded: str, sight: list[Turn], corrections: str) -> Changes:
         slot, _, value = told.partition("=")
+        given = turns.whole(folded, sight)
         shown = consultation.corrected(given, corrections, slot, value)
         kept = record(given, shown.get("corrections", corrections))
         return parts.changed({**shown, "kept": kept})
 
-    def supposed(told: str, given: list[Turn], corrections: str) -> Changes:
+    def supposed(told: str, folded: str, sight: list[Turn], corrections: str) -> Changes:
         slot, _, answer = told.partition("=")
-        return parts.changed(consultation.supposed(given, corrections, slot, answer))
+        return parts.changed(consultation.supposed(turns.whole(folded, sight), corrections, slot, answer))
 
     def opened(told: str) -> Changes:
         return parts.changed({**consultation.opened(told), "box": _READY})
 
     for name, change in (("correct", corrected), ("suppose", supposed)):
         channel = hidden(name)
-        channel.submit(change, [channel, *said], parts.all, **INSTANTLY)
+        channel.submit(change, [channel, *parts.said], parts.all, **INSTANTLY)
+
+    def unfolded(_: str, folded: str, sight: list[Turn]) -> Changes:
+        return {parts.chatbot: turns.whole(folded, sight), parts.folded: "", parts.before: ""}
+
+    channel = hidden("unfold")
+    outputs = [parts.chatbot, parts.folded, parts.before]
+    channel.submit(unfolded, [channel, parts.folded, parts.chatbot], outputs, **INSTANTLY)
     channel = hidden("open")
     channel.submit(opened, channel, parts.all, cancels=streams, **INSTANTLY)
-
-
-def _undo(given: list[Turn], chosen: gr.UndoData) -> tuple[list[Turn], str]:
-    """Take back the last message into the box."""
-    index = _index(chosen)
-    return given[:index], render.unescape_markdown(turns.text(given[index]))

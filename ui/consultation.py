@@ -23,7 +23,7 @@ from knowledge.errors import KnowledgeError
 from ui import export, panels, render, turns
 from ui.feedback import Feedback
 from ui.replies import logged
-from ui.turns import Turn
+from ui.turns import KeptTurn, Turn
 
 log = logging.getLogger(__name__)
 # What changes on the page, by the names of its parts.
@@ -31,7 +31,7 @@ Shown = dict[str, Any]
 # What may be said of an answer; the page shows the first two as thumbs, the others as reasons.
 LIKE, DISLIKE = "Like", "Dislike"
 REASONS = ("Wrong advice", "Not about my project", "Hard to understand", "The source does not say so")
-MAX_TURNS = 400
+MAX_TURNS = 1500
 MAX_TITLE = 60
 
 
@@ -41,17 +41,11 @@ class _Correction(BaseModel):
     value: str
 
 
-class _SavedTurn(BaseModel):
-    role: str = Field(pattern="^(user|assistant)$")
-    content: str
-    options: list[dict[str, str]] = Field(default_factory=list)
-
-
 class Saved(BaseModel):
     """A conversation as the browser keeps it."""
 
     title: str = ""
-    turns: list[_SavedTurn] = Field(default_factory=list, max_length=MAX_TURNS)
+    turns: list[KeptTurn] = Field(default_factory=list, max_length=MAX_TURNS)
     edits: list[_Correction] = Field(default_factory=list)
 
 
@@ -149,9 +143,8 @@ class Consultation:
         except (ConsultantError, KnowledgeError):
             return ProjectBrief()
 
-    def judged(self, given: Sequence[Turn], corrections: str, index: int, liked: bool | str) -> Feedback:
-        """What somebody thinks of the answer at or above a turn, with what it answered; `liked` may be a reason."""
-        until = list(given[: index + 1])
+    def judged(self, until: Sequence[Turn], corrections: str, liked: bool | str) -> Feedback:
+        """What somebody thinks of the last answer, with what it answered; `liked` may be a reason."""
         said = turns.messages(until)
         asked = max(_asked(said), default=0)
         try:
@@ -256,11 +249,9 @@ def record(given: Sequence[Turn], corrections: str) -> str:
         return ""
     asked = next((m.content for m in turns.messages(given) if m.role == "user"), "")
     title = asked if len(asked) <= MAX_TITLE else asked[: MAX_TITLE - 1].rsplit(" ", 1)[0] + "…"
-    kept = [
-        {"role": turn["role"], "content": turns.text(turn), "options": turn.get("options") or []} for turn in given
-    ]
+    said = [turns.kept(turn) for turn in given]
     edits = [asdict(edit) for edit in read_corrections(corrections)]
-    return render.kept(json.dumps({"title": " ".join(title.split()), "turns": kept, "edits": edits}))
+    return render.kept(json.dumps({"title": " ".join(title.split()), "turns": said, "edits": edits}))
 
 
 def read_corrections(raw: str) -> list[Edit]:

@@ -264,6 +264,14 @@ def clean_panel(body: str) -> str:
     return one_line(cleaned)
 
 
+def folded(questions: int) -> str:
+    """The button that shows what was said before the turns in sight; "" when nothing was."""
+    if not questions:
+        return ""
+    words = f"Show the {questions} questions before these"
+    return f'<p class="before"><button type="button" data-do="unfold">{words}</button></p>'
+
+
 def kept(text: str) -> str:
     """Text for the page's script to keep in the browser: it stands in an attribute and is shown nowhere."""
     return one_line(f'<p class="kept" data-kept="{html.escape(text)}"></p>')

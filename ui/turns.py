@@ -6,13 +6,25 @@ stands a panel, a turn of its own with the status and the sources, which is no p
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from bot.types import Message, Question
 from ui import render
 
 Turn = dict[str, Any]
+# Questions that at least stay in sight. Gradio's chat does work for each of its turns whenever one of them changes:
+# `python -m benchmarks conversing` measures what that costs.
+IN_SIGHT = 4
+# Bytes of the turns that are folded away, before they are packed.
+MAX_FOLDED = 8_000_000
 # The class of a panel tells it from an answer.
 _PANEL = '<div class="panel">'
 
@@ -57,6 +69,60 @@ def messages(turns: Sequence[Turn]) -> list[Message]:
 def is_panel(turn: Turn) -> bool:
     """Whether a turn is what stands below an answer."""
     return text(turn).startswith(_PANEL)
+
+
+class KeptTurn(BaseModel):
+    """What is kept of a turn."""
+
+    role: str = Field(pattern="^(user|assistant)$")
+    content: str
+    options: list[dict[str, str]] = Field(default_factory=list)
+
+
+_KEPT = TypeAdapter(list[KeptTurn])
+
+
+def kept(turn: Turn) -> Turn:
+    """A turn without what the page adds to it."""
+    return {"role": turn["role"], "content": text(turn), "options": turn.get("options") or []}
+
+
+def fold(turns: Sequence[Turn]) -> tuple[int, list[Turn], list[Turn]]:
+    """A long conversation in two: the number of questions folded away, the turns with them, and those in sight.
+
+    All follow from the conversation alone; as it grows, IN_SIGHT questions at a time are folded away.
+    """
+    asked = [n for n, turn in enumerate(turns) if turn["role"] == "user"]
+    away = max(0, len(asked) // IN_SIGHT - 1) * IN_SIGHT
+    at = asked[away] if away else 0
+    return away, list(turns[:at]), list(turns[at:])
+
+
+def folded(turns: Sequence[Turn]) -> str:
+    """Turns as a short text that the page carries along unseen; "" for none."""
+    return _packed(json.dumps([kept(turn) for turn in turns])) if turns else ""
+
+
+# An answer asks for the same at each of its words.
+@lru_cache(maxsize=16)
+def _packed(text: str) -> str:
+    return base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def unfolded(packed: str) -> list[Turn]:
+    """The turns that `folded` wrote; what cannot be read counts as none."""
+    if not packed:
+        return []
+    try:
+        text = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), MAX_FOLDED)
+        return [turn.model_dump() for turn in _KEPT.validate_json(text)]
+    except (binascii.Error, zlib.error, ValidationError):
+        return []
+
+
+def whole(packed: str, shown: Sequence[Turn]) -> list[Turn]:
+    """The conversation from the two that `fold` makes."""
+    return [*unfolded(packed), *shown]
 
 
 def until_asked(turns: Sequence[Turn]) -> list[Turn]:

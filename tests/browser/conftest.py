@@ -30,8 +30,10 @@ def serving(*command: str) -> Iterator[str]:
         said = process.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", said)
         assert found, said
-        yield found[0]
-        process.kill()
+        try:
+            yield found[0]
+        finally:
+            process.kill()
         assert "Traceback" not in process.stderr.read()
 
 

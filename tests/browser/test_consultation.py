@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE, Opener, ask
+from ui.turns import IN_SIGHT
 
 pytestmark = pytest.mark.browser
 
@@ -137,6 +138,30 @@ def test_conversations_survive_a_reload_and_can_be_renamed_and_deleted(page: Pag
     expect(page.locator("#chat")).to_contain_text("low-rank adaptation", timeout=PATIENCE)
     page.get_by_label("Delete: About adapters").click()
     kept(page, 1)
+
+
+def test_of_a_long_conversation_the_first_questions_are_folded_away_and_nothing_is_forgotten(page: Page) -> None:
+    ask(page, PROJECT)
+    for n in range(2, 2 * IN_SIGHT):
+        ask(page, f"What is LoRA, time {n}?", n)
+    ask(page, "What is retrieval?", IN_SIGHT)
+    expect(page.locator("#chat")).not_to_contain_text("two million a month")
+    expect(page.locator("#chat .user-row").last).to_be_in_viewport()
+    panel(page, "Your project")
+    expect(page.locator(".fact .words", has_text="Nobody has labelled any").first).to_be_visible()
+    # An answer is given anew, and the page is opened again: what was folded away is still known.
+    page.get_by_label("Retry").last.click()
+    expect(page.locator("#question .submit-button")).to_be_visible(timeout=PATIENCE)
+    page.reload()
+    expect(page.locator(ANSWERED)).to_have_count(IN_SIGHT, timeout=PATIENCE)
+    page.get_by_role("button", name=f"Show the {IN_SIGHT} questions before these").click()
+    expect(page.locator(ANSWERED)).to_have_count(2 * IN_SIGHT, timeout=PATIENCE)
+    expect(page.locator("#chat .user-row").first).to_contain_text("two million a month")
+    expect(page.locator("#before button")).to_have_count(0)
+    # A step back leaves so few questions that all are in sight.
+    page.get_by_label("Undo").last.click()
+    expect(page.locator(ANSWERED)).to_have_count(2 * IN_SIGHT - 1, timeout=PATIENCE)
+    expect(page.locator(BOX)).to_have_value("What is retrieval?")
 
 
 def test_two_tabs_on_one_conversation_lose_nothing(page: Page, address: str) -> None:

@@ -219,6 +219,16 @@ def test_what_the_browser_keeps_opens_again_as_it_was(consultant: Consultant) ->
     assert "no labelled data" in shown["project"]
 
 
+def test_a_conversation_of_two_hundred_questions_opens_again(consultant: Consultant) -> None:
+    given = [
+        turn
+        for n in range(200)
+        for turn in (asks("What is LoRA?"), turns.says(f"An adapter, {n}."), turns.panel("", None))
+    ]
+    kept = panel(record(given, "[]")).select_one("[data-kept]")["data-kept"]  # type: ignore[index]
+    assert len(Consultation(consultant).opened(str(kept))["chatbot"]) == 600
+
+
 def test_nothing_said_is_nothing_kept() -> None:
     assert record([], "[]") == ""
 

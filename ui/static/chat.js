@@ -50,14 +50,17 @@
 
   // The page grows with the conversation: a new message of the person is brought to the top as soon as its answer is
   // long enough, unless they scroll themselves.
-  let seen = 0, following = false;
+  let seen = 0, newest = "", following = false;
   for (const own of ["wheel", "touchmove"]) addEventListener(own, () => { following = false; }, { passive: true });
   new MutationObserver(() => {
     const rows = document.querySelectorAll("#chat .user-row");
-    following = rows.length > seen || (following && rows.length > 0);
-    seen = rows.length;
-    if (!following) return;
     const last = rows[rows.length - 1];
+    // As a message comes, older ones may be folded away: then there are fewer.
+    const came = rows.length > seen || (last && last.textContent !== newest);
+    following = came || (following && rows.length > 0);
+    seen = rows.length;
+    newest = last ? last.textContent : "";
+    if (!following || !last) return;
     last.scrollIntoView({ block: "start" });
     following = last.getBoundingClientRect().top > 24;
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });

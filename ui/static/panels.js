@@ -81,6 +81,8 @@
     if (button.dataset.do === "set") tell("correct", `${slot}=${value}`);
     else if (button.dataset.do === "suppose") tell("suppose", `${slot}=${value}`);
     else if (button.dataset.do === "back") tell("suppose", "=");
+    // While an answer streams the conversation is the server's: what was folded away waits.
+    else if (button.dataset.do === "unfold" && document.querySelector("#question .submit-button")) tell("unfold", String(Date.now()));
     else if (button.dataset.do === "again") tell("again", String(Date.now()));
   }, true);
 })();
