@@ -18,8 +18,8 @@ STILL = 0.1
 MAGNIFIED = {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2}
 _SHIFTS = """() => { window.shifted = 0; new PerformanceObserver((seen) => { for (const shift of seen.getEntries())
   if (!shift.hadRecentInput) window.shifted += shift.value; }).observe({ type: "layout-shift", buffered: true }); }"""
-
-
+_ANNOUNCED = """() => { window.announced = []; const part = document.getElementById("announced");
+  new MutationObserver(() => window.announced.push(part.textContent)).observe(part, { childList: true }); }"""
 # How far to the right of its paragraph's middle the first letter stands.
 _OFF_CENTRE = """(part) => {
   const range = document.createRange(), text = document.createTreeWalker(part, NodeFilter.SHOW_TEXT).nextNode();
@@ -66,3 +66,19 @@ def test_the_page_keeps_still_while_an_answer_streams(slow_address: str, open_pa
     send(page, PROJECT)
     answered(page)
     assert page.evaluate("window.shifted") < STILL
+
+
+def test_an_answer_is_announced_once_and_whole(slow_address: str, open_page: Opener) -> None:
+    page = open_page(slow_address, viewport={"width": 1000, "height": 900})
+    page.evaluate(_ANNOUNCED)
+    ask(page, PROJECT)
+    expect(page.locator("#announced")).to_contain_text("every sentence is in my sources", timeout=PATIENCE)
+    [heard] = page.evaluate("window.announced")
+    assert "You said" in heard
+    assert heard.index("You said") < heard.index("every sentence is in my sources")
+    # What grows word by word is in no region that is read out.
+    assert page.locator("#chat .message").first.evaluate("part => part.closest('[aria-live]').ariaLive") == "off"
+    page.click("#new")
+    ask(page, "What is LoRA?")
+    expect(page.locator("#announced")).to_contain_text("low-rank", timeout=PATIENCE)
+    assert len(page.evaluate("window.announced")) == 2

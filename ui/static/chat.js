@@ -70,6 +70,27 @@
     for (const part of document.querySelectorAll("#chat:not([lang]), .english:not([lang])")) part.lang = "en";
   }).observe(document.documentElement, { childList: true, subtree: true });
 
+  // Gradio's log of the conversation would read an answer anew at each of its words. It is announced once, when it has
+  // ended, with its status.
+  const announced = document.createElement("p");
+  announced.id = "announced";
+  announced.setAttribute("role", "status");
+  let streaming = false;
+  function announce() {
+    const rows = [...document.querySelectorAll("#chat .message-row")];
+    const own = rows.findLastIndex((row) => row.matches(".user-row"));
+    const said = rows.slice(own + 1).flatMap(bubbles).map((bubble) =>
+      bubble.querySelector(".panel") ? bubble.querySelector(".status")?.textContent || "" : bubble.textContent);
+    announced.textContent = said.map((part) => part.trim()).filter(Boolean).join(" ");
+  }
+  new MutationObserver(() => {
+    if (!announced.isConnected && document.body) document.body.append(announced);
+    document.querySelector('#chat [role="log"]:not([aria-live="off"])')?.setAttribute("aria-live", "off");
+    const now = Boolean(document.querySelector("#question .stop-button"));
+    if (streaming && !now) announce();
+    streaming = now;
+  }).observe(document.documentElement, { childList: true, subtree: true });
+
   // A question sent while an answer still streams waits in the box, where it can be changed, and is sent when that
   // answer has ended.
   const asked = () => document.querySelector("#question textarea");
