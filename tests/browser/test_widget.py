@@ -394,8 +394,8 @@ def test_on_a_phone_it_fills_the_screen_and_nothing_scrolls_sideways(
 ) -> None:
     page = visit(f"{places.shop}/plain", viewport={"width": 360, "height": 700}, color_scheme=scheme)
     frame = opened(page)
-    box = page.locator(PANEL).bounding_box()
-    assert box == {"x": 0, "y": 0, "width": 360, "height": 700}
+    page.locator(PANEL).evaluate("async (panel) => { for (const one of panel.getAnimations()) await one.finished; }")
+    assert page.locator(PANEL).bounding_box() == {"x": 0, "y": 0, "width": 360, "height": 700}
     ask(frame, "RAG vs fine-tuning?")
     heard(page, "answer")
     frame.click("summary")
