@@ -92,9 +92,7 @@ def _grown(page: PageClient) -> dict[int, str]:
 
 
 def _record(given: Sequence[Turn]) -> str:
-    said = [
-        {"role": turn["role"], "content": turns.text(turn), "options": turn.get("options") or []} for turn in given
-    ]
+    said = [turns.kept(turn) for turn in given]
     return json.dumps({"title": "Long", "turns": said, "edits": [], "at": 1, "version": 1})
 
 

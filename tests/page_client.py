@@ -42,8 +42,8 @@ class PageClient:
     def ask(self, question: str, given: Sequence[Turn] = ()) -> Heard:
         """Ask after the turns that were `given`."""
         session = secrets.token_hex(6)
-        _, before, sight = turns.fold(given)
-        values = {QUESTION: question, CHAT: sight, FOLDED: turns.folded(before), CORRECTIONS: "[]"}
+        fold = turns.fold(given)
+        values = {QUESTION: question, CHAT: list(given[fold.turns :]), FOLDED: fold.packed, CORRECTIONS: "[]"}
         data = [values[name] for number in self._submit["inputs"] for name in values if self._ids[name] == number]
         body = {"data": data, "fn_index": self._submit["id"], "session_hash": session, "event_data": None}
         started = time.perf_counter()

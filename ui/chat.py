@@ -79,14 +79,15 @@ class Parts:
         """Every part, as the outputs of an event."""
         return [getattr(self, field.name) for field in fields(self)]
 
-    def changed(self, shown: Shown) -> Changes:
+    def changed(self, shown: Shown, fold: turns.Fold | None = None) -> Changes:
         """What an event returns: the new value of each part that is named.
 
         Of a conversation that grew long the first turns are folded away and go along unseen.
         """
         if "chatbot" in shown:
-            away, before, sight = turns.fold(shown["chatbot"])
-            shown = {**shown, "chatbot": sight, "folded": turns.folded(before), "before": render.folded(away)}
+            fold = fold or turns.fold(shown["chatbot"])
+            sight = shown["chatbot"][fold.turns :]
+            shown = {**shown, "chatbot": sight, "folded": fold.packed, "before": render.folded(fold.questions)}
         return {getattr(self, name): value for name, value in shown.items()}
 
     @property
@@ -256,10 +257,12 @@ class Answering:
         kept = {"kept": record(given, corrections)}
         # What is folded away must go with the first change, which comes whole: Gradio's later changes, which are only
         # what differs, take the wrong turns out of a list that gets shorter.
-        yield parts.changed({"chatbot": given, "box": {**_ANSWERING, **box}, **(kept if len(given) == 1 else {})})
+        fold = turns.fold(given)
+        begun: Shown = {"chatbot": given, "box": {**_ANSWERING, **box}, **(kept if len(given) == 1 else {})}
+        yield parts.changed(begun, fold)
         for number, shown in enumerate(self._consultation.answered(given, corrections)):
             told = shown.get("chatbot", told)
-            yield parts.changed({**shown, **(kept if number == _SECOND_WORDS else {})})
+            yield parts.changed({**shown, **(kept if number == _SECOND_WORDS else {})}, fold)
         yield {parts.kept: record(told, corrections)}
 
     def asked(self, text: str, folded: str, shown: list[Turn], corrections: str) -> Iterator[Changes]:

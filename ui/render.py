@@ -269,7 +269,7 @@ def folded(questions: int) -> str:
     if not questions:
         return ""
     words = f"Show the {questions} questions before these"
-    return f'<p class="before"><button type="button" data-do="unfold">{words}</button></p>'
+    return f'<p class="before"><button type="button" data-do="unfold" data-count="{questions}">{words}</button></p>'
 
 
 def kept(text: str) -> str:

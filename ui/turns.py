@@ -11,7 +11,7 @@ import binascii
 import json
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -87,26 +87,28 @@ def kept(turn: Turn) -> Turn:
     return {"role": turn["role"], "content": text(turn), "options": turn.get("options") or []}
 
 
-def fold(turns: Sequence[Turn]) -> tuple[int, list[Turn], list[Turn]]:
-    """A long conversation in two: the number of questions folded away, the turns with them, and those in sight.
+@dataclass(frozen=True)
+class Fold:
+    """Where a long conversation is folded: the questions folded away, the turns with them, and these packed."""
 
-    All follow from the conversation alone; as it grows, IN_SIGHT questions at a time are folded away.
-    """
+    questions: int
+    turns: int
+    packed: str
+
+
+def fold(turns: Sequence[Turn]) -> Fold:
+    """It follows from the questions alone; as they grow more, IN_SIGHT at a time are folded away."""
     asked = [n for n, turn in enumerate(turns) if turn["role"] == "user"]
     away = max(0, len(asked) // IN_SIGHT - 1) * IN_SIGHT
     at = asked[away] if away else 0
-    return away, list(turns[:at]), list(turns[at:])
+    return Fold(away, at, folded(turns[:at]))
 
 
 def folded(turns: Sequence[Turn]) -> str:
     """Turns as a short text that the page carries along unseen; "" for none."""
-    return _packed(json.dumps([kept(turn) for turn in turns])) if turns else ""
-
-
-# An answer asks for the same at each of its words.
-@lru_cache(maxsize=16)
-def _packed(text: str) -> str:
-    return base64.b64encode(zlib.compress(text.encode())).decode()
+    if not turns:
+        return ""
+    return base64.b64encode(zlib.compress(json.dumps([kept(turn) for turn in turns]).encode())).decode()
 
 
 def unfolded(packed: str) -> list[Turn]:
@@ -121,7 +123,7 @@ def unfolded(packed: str) -> list[Turn]:
 
 
 def whole(packed: str, shown: Sequence[Turn]) -> list[Turn]:
-    """The conversation from the two that `fold` makes."""
+    """The conversation from what is folded away and what is in sight."""
     return [*unfolded(packed), *shown]
 
 

@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from ui import turns
-from ui.turns import IN_SIGHT, Turn
+from ui.turns import IN_SIGHT, Fold, Turn
 
 
 def conversation(questions: int) -> list[Turn]:
@@ -28,7 +28,7 @@ def conversation(questions: int) -> list[Turn]:
 @pytest.mark.parametrize("questions", range(2 * IN_SIGHT))
 def test_a_short_conversation_stays_in_sight(questions: int) -> None:
     said = conversation(questions)
-    assert turns.fold(said) == (0, [], said)
+    assert turns.fold(said) == Fold(0, 0, "")
 
 
 @pytest.mark.parametrize(
@@ -37,19 +37,17 @@ def test_a_short_conversation_stays_in_sight(questions: int) -> None:
 )
 def test_of_a_long_one_the_last_questions_stay_in_sight(questions: int, away: int) -> None:
     said = conversation(questions)
-    count, before, sight = turns.fold(said)
-    assert count == away
-    assert sight[0]["content"] == f"question {away}"
-    assert [*before, *sight] == said
+    fold = turns.fold(said)
+    assert fold.questions == away
+    assert said[fold.turns]["content"] == f"question {away}"
 
 
 def test_what_is_folded_away_comes_back_as_it_was() -> None:
     said = conversation(60)
-    _, before, sight = turns.fold(said)
-    packed = turns.folded(before)
-    assert turns.whole(packed, sight) == said
-    assert turns.folded(turns.unfolded(packed)) == packed
-    assert len(packed) < len(str(before)) / 5
+    fold = turns.fold(said)
+    assert turns.whole(fold.packed, said[fold.turns :]) == said
+    assert turns.folded(turns.unfolded(fold.packed)) == fold.packed
+    assert len(fold.packed) < len(str(said)) / 5
 
 
 def test_nothing_folded_is_nothing() -> None:

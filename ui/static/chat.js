@@ -34,7 +34,10 @@
       const whole = name === "Copy conversation";
       event.stopImmediatePropagation();
       const messages = whole ? bubbles(document.getElementById("chat")) : turn(button.closest(".message-buttons"));
-      navigator.clipboard.writeText(words(messages)).then(() => {
+      // What is folded away is not copied, and that is said.
+      const before = whole && document.querySelector("#before button");
+      const left = before ? `[${before.dataset.count} questions before these are left out. Export has the whole conversation.]\n\n` : "";
+      navigator.clipboard.writeText(left + words(messages)).then(() => {
         button.title = "Copied";
         setTimeout(() => { button.title = name; }, 2000);
       });
@@ -75,7 +78,6 @@
   const announced = document.createElement("p");
   announced.id = "announced";
   announced.setAttribute("role", "status");
-  let streaming = false;
   function announce() {
     const rows = [...document.querySelectorAll("#chat .message-row")];
     const own = rows.findLastIndex((row) => row.matches(".user-row"));
@@ -83,13 +85,6 @@
       bubble.querySelector(".panel") ? bubble.querySelector(".status")?.textContent || "" : bubble.textContent);
     announced.textContent = said.map((part) => part.trim()).filter(Boolean).join(" ");
   }
-  new MutationObserver(() => {
-    if (!announced.isConnected && document.body) document.body.append(announced);
-    document.querySelector('#chat [role="log"]:not([aria-live="off"])')?.setAttribute("aria-live", "off");
-    const now = Boolean(document.querySelector("#question .stop-button"));
-    if (streaming && !now) announce();
-    streaming = now;
-  }).observe(document.documentElement, { childList: true, subtree: true });
 
   // A question sent while an answer still streams waits in the box, where it can be changed, and is sent when that
   // answer has ended.
@@ -108,10 +103,20 @@
   }, true);
   addEventListener("input", (event) => { if (event.target === asked()) wait(null); });
   addEventListener("click", (event) => { if (event.target.closest("#new, #conversations, #chat")) wait(null); }, true);
-  new MutationObserver(() => {
-    if (!waiting || !ready()) return;
-    const same = asked().value === waiting;
+  function sendWhatWaits() {
+    const same = waiting && asked().value === waiting;
     wait(null);
     if (same) ready().click();
+  }
+
+  let streaming = false;
+  new MutationObserver(() => {
+    if (!announced.isConnected && document.body) document.body.append(announced);
+    document.querySelector('#chat [role="log"]:not([aria-live="off"])')?.setAttribute("aria-live", "off");
+    const ended = streaming && ready();
+    streaming = Boolean(asked() && !ready());
+    if (!ended) return;
+    announce();
+    sendWhatWaits();
   }).observe(document.documentElement, { childList: true, subtree: true });
 })();

@@ -30,23 +30,22 @@
     return turns.length > 1 && turns.length >= before.turns.length && before.turns.every((said, n) => same(said, turns[n]));
   }
 
-  function end(before, kept) {
-    const whole = { ...before, ...kept, ...(before.renamed ? { title: before.title } : {}) };
-    stored(() => localStorage.setItem(PREFIX + left, JSON.stringify(whole)));
-    list();
-  }
+  // A name that was given stays.
+  const whole = (before, kept) => ({ ...before, ...kept, ...(before && before.renamed ? { title: before.title } : {}) });
+  const store = (key, kept) => stored(() => localStorage.setItem(PREFIX + key, JSON.stringify(kept)));
 
   function write(kept) {
     const gone = !id && left && read(left);
-    if (gone && ends(gone, kept)) return end(gone, kept);
+    if (gone && ends(gone, kept)) {
+      store(left, whole(gone, kept));
+      return list();
+    }
     left = "";
     const before = id && read(id);
     // Another tab went on with this conversation: this one becomes a conversation of its own.
     if (!id || (before && before.version !== version)) id = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2);
     version = Date.now();
-    const name = before && before.renamed;
-    const whole = { ...kept, at: version, version, ...(name ? { title: before.title, renamed: true } : {}) };
-    stored(() => localStorage.setItem(PREFIX + id, JSON.stringify(whole)));
+    store(id, { ...whole(before, kept), at: version, version });
     all().slice(MOST).forEach((old) => remove(old.id));
     remember();
     list();
@@ -98,7 +97,7 @@
       const name = field.value.trim();
       const latest = read(kept.id);
       if (take && name && latest) {
-        stored(() => localStorage.setItem(PREFIX + kept.id, JSON.stringify({ ...latest, title: name, renamed: true })));
+        store(kept.id, { ...latest, title: name, renamed: true });
       }
       list();
     };
