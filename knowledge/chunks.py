@@ -15,13 +15,13 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from markdown_it import MarkdownIt
 
 from knowledge.documents import slug
-from knowledge.sentences import after_markers, sentences, without_markers
+from knowledge.sentences import after_markers, list_items, sentences, without_markers
 from knowledge.types import Chunk, Document, Sentence, Window
 
 CHUNK_CHARACTERS = 1100
 WINDOW_CHARACTERS = 400
 # Stamped on every index: raise it when chunks or windows of the same document would come out otherwise.
-CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/4"
+CHUNKER = f"headings-{CHUNK_CHARACTERS}/windows-{WINDOW_CHARACTERS}/5"
 HEADING_WINDOW = "@heading"
 ASKED_WINDOW = "@asked-"
 
@@ -142,9 +142,13 @@ def _pieces(text: str, start: int, end: int, size: int) -> Iterator[tuple[int, i
     """Pack whole sentences into pieces of at most `size` characters, as even as they come.
 
     A quote must never be half a sentence, so pieces end where sentences end; only a sentence longer than a
-    piece is cut, where langchain's splitter finds the best place.
+    piece is cut, where langchain's splitter finds the best place. A piece that opens with an item of a list keeps its
+    number: without a "1." before it, a "2." would count as a word.
     """
-    spans = [piece for s in sentences(text[start:end], offset=start) for piece in _within(text, s.start, s.end, size)]
+    section = text[start:end]
+    numbered = {start + words: start + line for line, words in list_items(section)}
+    said = [(numbered.get(s.start, s.start), s.end) for s in sentences(section, offset=start)]
+    spans = [piece for a, b in said for piece in _within(text, a, b, size)]
     if not spans:
         return
     total = spans[-1][1] - spans[0][0]

@@ -107,7 +107,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
         cuts.add(blank.end())
     for start, end in heads:
         cuts.update((start, end))
-    bullets = dict(_list_items(text))
+    bullets = dict(list_items(text))
     cuts.update(bullets)
     for start, end in pairwise(sorted(cuts)):
         begin = bullets.get(start, start)
@@ -124,7 +124,7 @@ def _headings(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-def _list_items(text: str) -> Iterator[tuple[int, int]]:
+def list_items(text: str) -> Iterator[tuple[int, int]]:
     """(start of the line, start of its words) of each item of a list.
 
     As in CommonMark, only an item numbered 1 interrupts a paragraph: "40." at the start of a wrapped line is none.

@@ -187,13 +187,15 @@ def _explain(queries: Queries, retrieval: Retrieval) -> Iterator[Draft]:
         yield Draft(REFUSAL, "plain")
         return
     used = [lead]
-    yield quoted(lead, "lead")
+    steps = listed(candidates, lead.chunk) if _ASKS_FOR_STEPS.match(queries.message) and not cells else []
+    # One of the steps does not stand before the others.
+    if all(step is not lead for step in steps):
+        yield quoted(lead, "lead")
     if cells:
         yield from cells
         return
-    steps = listed(candidates, lead.chunk)
-    if steps and _ASKS_FOR_STEPS.match(queries.message):
-        yield from (quoted(step, "step") for step in steps if step is not lead)
+    if steps:
+        yield from (quoted(step, "step") for step in steps)
         return
     beside = [c for c in candidates if c.chunk == lead.chunk and c is not lead]
     beyond = [c for c in candidates if c.chunk != lead.chunk]

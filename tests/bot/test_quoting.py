@@ -202,6 +202,13 @@ def test_most_projects_hear_reasons_in_their_own_words(consultant: Consultant, a
     assert sum(any(s.said for s in a.statements) for a in answers) >= 0.6 * len(answers)
 
 
+def test_of_a_section_that_is_a_list_each_item_is_a_step(consultant: Consultant) -> None:
+    answer = consultant.ask("How do I start with a support bot?")
+    steps = [s for s in answer.statements if s.block == "step"]
+    assert [s.text.split()[0] for s in steps] == ["Collect", "Delete", "Put", "Tell", "Run", "Label"]
+    assert answer.statements[0] == steps[0]
+
+
 @pytest.mark.parametrize(
     "question", ["How do I start with few-shot examples?", "How do I reduce latency?"], ids=short
 )

@@ -281,3 +281,11 @@ def test_ids_stay_when_a_section_of_the_same_name_grows() -> None:
 def test_markers_count_as_length_of_their_chunk() -> None:
     text = "## H?\n\n" + " ".join(f"This is sentence number {n}. [@source{n}; @other{n}]" for n in range(20))
     assert max(len(c.text) for c in chunks(Document("d", "T", text), size=200)) <= 200
+
+
+@every_corpus_document
+def test_cut_into_chunks_a_document_has_the_sentences_of_its_sections(path: Path) -> None:
+    read = read_document(path)
+    whole = [s for part in sections(read) for s in sentences(read.text[part.start : part.end], offset=part.start)]
+    assert [s for chunk in chunks(read) for s in chunk_sentences(chunk)] == whole
+    assert not [s.text for s in whole if re.match(r"\d+[.)] ", s.text)]
