@@ -339,7 +339,7 @@ def _wire_conversation(parts: Parts, new: gr.Button, consultation: Consultation)
     parts.chatbot.undo(undone, [parts.folded, parts.chatbot], ending[:-1], **INSTANTLY)
 
     def anew() -> Changes:
-        return parts.changed({**consultation.empty(), "box": {**_READY, "value": ""}, "kept": ""})
+        return parts.changed({**consultation.empty(), "box": _READY, "kept": ""})
 
     # First the answer that streams is stopped: a last piece of it would fill the empty page again.
     stopped = gr.on([new.click, parts.chatbot.clear], None, None, None, cancels=streams, **PRIVATE)

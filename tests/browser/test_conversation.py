@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PATIENCE, Opener, answered, send
 
@@ -77,6 +77,34 @@ def test_a_new_conversation_ends_the_answer_that_streams(slow: Page) -> None:
     slow.wait_for_timeout(1500)
     assert slow.locator("#chat .message").count() == 0
     expect(slow.get_by_role("button", name="Send")).to_be_visible()
+
+
+@pytest.mark.parametrize("sent", ["", "key", "button"])
+def test_what_is_typed_before_a_new_conversation_has_begun_belongs_to_that(page: Page, sent: str) -> None:
+    send(page, PROJECT)
+    answered(page)
+    expect(page.locator("#question .submit-button")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_timeout(1000)
+    held: list[Route] = []
+    slow = True
+    page.route("**/gradio_api/**", lambda route: held.append(route) if slow else route.continue_())
+    page.click("#new")
+    page.fill("#question textarea", "What is LoRA?")
+    if sent == "key":
+        page.keyboard.press("Enter")
+    elif sent == "button":
+        page.click("#question .submit-button")
+    page.wait_for_timeout(500)
+    assert held
+    slow = False
+    for late in held:
+        late.continue_()
+    if sent:
+        expect(page.locator("#conversations summary")).to_have_text("Your conversations (2)", timeout=PATIENCE)
+        expect(page.locator("#chat .user-row")).to_have_text(["What is LoRA?"])
+    else:
+        expect(page.locator("#chat .user-row")).to_have_count(0, timeout=PATIENCE)
+        expect(page.locator("#question textarea")).to_have_value("What is LoRA?")
 
 
 def test_an_edited_message_is_answered_anew_and_shows_its_own_words(page: Page) -> None:

@@ -83,26 +83,43 @@
     const own = rows.findLastIndex((row) => row.matches(".user-row"));
     const said = rows.slice(own + 1).flatMap(bubbles).map((bubble) =>
       bubble.querySelector(".panel") ? bubble.querySelector(".status")?.textContent || "" : bubble.textContent);
-    announced.textContent = said.map((part) => part.trim()).filter(Boolean).join(" ");
+    const words = said.map((part) => part.trim()).filter(Boolean).join(" ");
+    if (words) announced.textContent = words;
   }
 
-  // A question sent while an answer still streams waits in the box, where it can be changed, and is sent when that
-  // answer has ended.
+  // A question sent while an answer still streams, or before a new conversation has begun, waits in the box, where it
+  // can be changed, and is sent after that. Where no new one begins, the connection is lost.
+  const LONGEST_CLEARING = 5000;
+  let clearing = false;
   const asked = () => document.querySelector("#question textarea");
-  const ready = () => document.querySelector("#question .submit-button");
+  const ready = () => !clearing && document.querySelector("#question .submit-button");
   let waiting = null;
   function wait(words) {
     const sign = document.querySelector("#attach .waits");
     if (words === waiting || !sign) return;
     waiting = words;
-    sign.textContent = words ? "Your question is sent as soon as this answer has ended." : "";
+    const until = clearing ? "the new conversation has begun" : "this answer has ended";
+    sign.textContent = words ? `Your question is sent as soon as ${until}.` : "";
   }
   addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.target !== asked()) return;
     if (!ready() && asked().value.trim()) wait(asked().value);
+    if (!clearing) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
   }, true);
   addEventListener("input", (event) => { if (event.target === asked()) wait(null); });
-  addEventListener("click", (event) => { if (event.target.closest("#new, #conversations, #chat")) wait(null); }, true);
+  addEventListener("click", (event) => {
+    if (clearing && event.target.closest("#question .submit-button")) {
+      event.stopImmediatePropagation();
+      if (asked().value.trim()) wait(asked().value);
+      return;
+    }
+    if (event.target.closest("#new, #conversations, #chat")) wait(null);
+    if (!event.target.closest('#new, #chat [aria-label="Clear"]') || !document.querySelector("#chat .user-row")) return;
+    clearing = true;
+    setTimeout(() => { clearing = false; }, LONGEST_CLEARING);
+  }, true);
   function sendWhatWaits() {
     const same = waiting && asked().value === waiting;
     wait(null);
@@ -113,6 +130,7 @@
   new MutationObserver(() => {
     if (!announced.isConnected && document.body) document.body.append(announced);
     document.querySelector('#chat [role="log"]:not([aria-live="off"])')?.setAttribute("aria-live", "off");
+    clearing = clearing && Boolean(document.querySelector("#chat .user-row"));
     const ended = streaming && ready();
     streaming = Boolean(asked() && !ready());
     if (!ended) return;
