@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -191,6 +192,7 @@ class Completion:
             told = _fault(error)
             told.__cause__ = error
             pieces.put(told)
+            _let_go(error)
 
     def _late(self) -> ModelFault:
         return ModelFault(f"was not ready within {self._timeout:.0f} seconds")
@@ -271,6 +273,15 @@ def _retry_after(error: BaseException) -> float | None:
         return max(0.0, float(headers.get("retry-after", "")))
     except ValueError:
         return None
+
+
+def _let_go(error: BaseException) -> None:
+    """Drop what the frames of a client's exception hold, its half-read streams, while their own loop runs.
+
+    Kept with the exception they wait for garbage collection; in another thread that can meet one amid its closing.
+    """
+    for each in _chain(error):
+        traceback.clear_frames(each.__traceback__)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

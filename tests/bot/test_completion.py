@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import AsyncGeneratorType
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -87,6 +90,26 @@ def test_every_fault_ends_in_time_with_its_reason(server: ModelServer, name: str
             assert re.search(FAULTS[name], reason)
             assert seconds < 1 + 2
             assert len(text) <= LONGEST
+
+
+@pytest.mark.parametrize("name", ["fine", "bad-json", "not-utf8", "no-end", "hang-mid"])
+def test_no_half_read_stream_waits_for_garbage_collection(server: ModelServer, name: str) -> None:
+    def half_read() -> list[str]:
+        streams = [o for o in gc.get_objects() if isinstance(o, AsyncGeneratorType)]
+        return [o.__qualname__ for o in streams if o.ag_frame is not None and "httpcore" in o.ag_code.co_filename]
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(half_read())
+        with suppress(ModelFault):
+            list(call(server, name, timeout=1))
+        end = time.monotonic() + 5
+        while len(half_read()) > before and time.monotonic() < end:
+            time.sleep(0.01)
+        assert half_read()[before:] == []
+    finally:
+        gc.enable()
 
 
 def test_a_host_that_is_not_there_is_said() -> None:
