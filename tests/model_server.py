@@ -54,7 +54,9 @@ class ModelServer:
             task.cancel()
         self._server.close()
         for writer in self._writers:
-            writer.transport.abort()
+            # One that is closing with nothing left to send ends by itself; ended, it cannot be aborted.
+            if not writer.is_closing() or writer.transport.get_write_buffer_size():
+                writer.transport.abort()
         self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
 
