@@ -45,7 +45,8 @@ STARTERS = {
 STATIC = Path(__file__).parent / "static"
 CSS = "".join((STATIC / f"{name}.css").read_text(encoding="utf-8") for name in ("chat", "panels", "tabs"))
 SCRIPTS = ("chat", "panels", "conversations", "attach", "collect", "lab")
-HEAD = "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
+FRAME = f"<style>{(STATIC / 'frame.css').read_text(encoding='utf-8')}</style>"
+HEAD = FRAME + "".join(f"<script>{(STATIC / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 FAVICON = str(STATIC / "favicon.svg")
 

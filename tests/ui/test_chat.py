@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import gradio as gr
 import pytest
@@ -41,3 +42,10 @@ def test_no_part_of_the_page_needs_eval(consultant: Consultant) -> None:
     page = asyncio.run(built(consultant))
     assert not [block for block in page.blocks.values() if isinstance(block, gr.HTML)]
     assert not [fn for fn in page.fns.values() if fn.js]
+
+
+def test_no_rule_is_for_what_gradio_keeps_it_from() -> None:
+    # It puts `.gradio-container .contain` before each selector, so a rule for what lies around would never apply.
+    assert re.findall(r"^\s*(?:[^{}\n]*,)?\s*(?:\.gradio-container|:root|html|body)\b[^{\n]*", chat.CSS, re.M) == []
+    assert ".gradio-container" in chat.FRAME
+    assert chat.FRAME in chat.HEAD
