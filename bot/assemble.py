@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bot.capability import Capability, examine, keep, remembered
 from bot.consultant import Consultant, Writer
 from bot.models import chat_model, parse
+from bot.prompts.loader import own_prompts
 from bot.rewriting import Rewriter
 from bot.settings import Settings
 from bot.writers.model import FULL, MEASURED_BRIEF, ModelWriter, load_family
@@ -54,10 +55,11 @@ def writer(settings: Settings) -> Writer:
         # A small model that is held to a schema writes what fits it, true or not.
         return can().full and can().structured
 
+    own = own_prompts(settings.prompts) if settings.prompts else {}
     if settings.prompt == "auto":
-        return ModelWriter(model, settings.model, name.shown, prompts, settings.model_timeout, structured)
-    load_family(settings.prompt)
-    return ModelWriter(model, settings.model, name.shown, settings.prompt, settings.model_timeout)
+        return ModelWriter(model, settings.model, name.shown, prompts, settings.model_timeout, structured, own=own)
+    load_family(settings.prompt, own)
+    return ModelWriter(model, settings.model, name.shown, settings.prompt, settings.model_timeout, own=own)
 
 
 def capability(settings: Settings, model: BaseChatModel, *, anew: bool = False) -> Capability:

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         "auto",
         description="Prompts for the model: full, brief (for small ones), or auto, which tests what the model can.",
     )
+    prompts: Path | None = Field(
+        None, description="Folder with prompt files of one's own; each takes the place of ours with its name."
+    )
     retriever: Literal["fused", "dense", "bm25"] = Field("fused", description="How passages are found.")
     rewrite: bool = Field(False, description="Whether the model rewrites follow-ups before they are looked up.")
     host: str = Field("127.0.0.1", description="Address that the page is served on.")
@@ -62,7 +65,7 @@ class Settings(BaseSettings):
         """No shell expands a tilde in a service's environment file; an empty path would mean the current folder."""
         return Path(value).expanduser() if str(value) else DEFAULT_HOME
 
-    @field_validator("sites", mode="before")
+    @field_validator("sites", "prompts", mode="before")
     @classmethod
     def _maybe_path(cls, value: Any) -> Path | None:
         """Empty, as an environment file leaves it, means none."""

@@ -1,14 +1,18 @@
 """The prompt lab: two variants of a prompt on one question, what each sends, what a model made of it, what held.
 
+A variant is a family of prompts with some techniques on; the second one may also be in words of one's own, which are
+tried here and saved as a file that `CONSULTANT_PROMPTS` takes up.
+
 Without a language model the variants can be read and compared; with one, also run. The measured table tells what each
 technique did on sixty questions.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +22,12 @@ import gradio as gr
 
 from bot import assemble, model_files
 from bot.consultant import Consultant
-from bot.errors import BadSetting, ConsultantError
+from bot.errors import BadPrompt, BadSetting, ConsultantError
 from bot.evaluation.statistics import Rate
 from bot.prompts import loader
 from bot.settings import Settings
 from bot.types import Answer, Statement
-from bot.writers.model import BRIEF, FULL, ModelWriter, compose
+from bot.writers.model import BRIEF, FULL, PURPOSES, ModelWriter, compose
 from bot.writers.quoting import QuotingWriter
 from knowledge.errors import KnowledgeError
 from ui import panels
@@ -58,30 +62,45 @@ MAX_QUESTION = 1000
 
 @dataclass(frozen=True)
 class Variant:
-    """A prompt family with the techniques that are switched on."""
+    """A prompt family with the techniques that are switched on, and prompts in one's own words, id → text."""
 
     family: str
     techniques: tuple[str, ...]
+    own: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def spec(self) -> str:
         """As `--prompt` takes it."""
         return f"{self.family}@{'+'.join(self.techniques)}"
 
+    @property
+    def named(self) -> str:
+        """What it is called beside its results."""
+        return self.spec + (" in your words" if self.own else "")
+
 
 @dataclass(frozen=True)
 class Setup:
-    """All that is chosen in the lab."""
+    """All that is chosen in the lab; `words` are the second variant's prompt for a `purpose`, when not empty."""
 
     question: str
     family: str
     one: tuple[str, ...]
     other: tuple[str, ...]
+    purpose: str = PURPOSES[0]
+    words: str = ""
 
     @property
     def variants(self) -> list[Variant]:
         """Both, their techniques in the order of the prompt, so that the same switches are the same variant."""
-        return [Variant(self.family, tuple(t for t in SWITCHES if t in on)) for on in (self.one, self.other)]
+        one, other = (tuple(t for t in SWITCHES if t in on) for on in (self.one, self.other))
+        own = {self.prompt: self.words} if self.words.strip() else {}
+        return [Variant(self.family, one), Variant(self.family, other, own)]
+
+    @property
+    def prompt(self) -> str:
+        """The id of the prompt that may be in one's own words."""
+        return f"{self.purpose}{'-brief' if self.family == BRIEF else ''}"
 
     @property
     def link(self) -> str:
@@ -118,28 +137,31 @@ class Lab:
     def __init__(self, consultant: Consultant, settings: Settings) -> None:
         self.consultant = consultant
         self.settings = settings
-        self._own: ModelWriter | None = None
+        self._local: ModelWriter | None = None
 
     def sent(self, question: str, variant: Variant) -> str:
         """The messages that a model would be sent, as HTML."""
         queries, retrieval, understood = self.consultant.prepare(question)
         drafts = list(QuotingWriter().write(queries, retrieval, understood.verdict, understood.question))
-        sent = compose(drafts, queries, retrieval, understood.verdict, variant.spec)
+        sent = compose(drafts, queries, retrieval, understood.verdict, variant.spec, own=variant.own)
         characters = sum(len(text) for _, text in sent.messages)
-        return sent_html(variant.spec, sent.prompt, sent.messages, characters)
+        return sent_html(variant.named, sent.prompt, sent.messages, characters)
 
-    def run(self, question: str, variants: Sequence[Variant]) -> Iterator[list[str]]:
-        """The checked answer of each variant, one after the other, as HTML; at the end with what differs."""
-        writer = self._writer()
+    def run(self, question: str, variants: Sequence[Variant], model: str = "") -> Iterator[list[str]]:
+        """The checked answer of each variant, one after the other, as HTML; at the end with what differs.
+
+        `model` is one of `models`, by default their first; raises ConsultantError without any.
+        """
+        writer = self._writer(model)
         answers: list[Answer] = []
         for variant in variants:
             yield [*(answer_html(a) for a in answers), *([waits_html()] * (len(variants) - len(answers)))]
             answers.append(self._answer(writer, question, variant))
         yield [answer_html(a, _own_sentences(a, [b for b in answers if b is not a])) for a in answers]
 
-    def score(self, variants: Sequence[Variant]) -> Iterator[str]:
+    def score(self, variants: Sequence[Variant], model: str = "") -> Iterator[str]:
         """How far the scoring is, as HTML, and at its end how each variant did on SUITE; raises ConsultantError."""
-        writer = self._writer()
+        writer = self._writer(model)
         found: list[list[Answer]] = [[] for _ in variants]
         total = len(SUITE) * len(variants)
         yield progress_html(0, total)
@@ -147,24 +169,34 @@ class Lab:
             for variant, answers in zip(variants, found, strict=True):
                 answers.append(self._answer(writer, question, variant))
                 yield progress_html(sum(map(len, found)), total)
-        yield scores_html([(v.spec, scored(a)) for v, a in zip(variants, found, strict=True)])
+        yield scores_html([(v.named, scored(a)) for v, a in zip(variants, found, strict=True)])
 
     def _answer(self, writer: ModelWriter, question: str, variant: Variant) -> Answer:
         """The checked answer of one variant."""
-        running = ModelWriter(writer.model, writer.setting, writer.shown, variant.spec, writer.timeout)
+        running = ModelWriter(
+            writer.model, writer.setting, writer.shown, variant.spec, writer.timeout, own=variant.own
+        )
         return Consultant(self.consultant.retriever, running, self.consultant.book).ask(question)
 
-    def _writer(self) -> ModelWriter:
-        """The writer with the model that the settings name, else with the small local one."""
-        if isinstance(self.consultant.writer, ModelWriter):
+    def models(self) -> list[str]:
+        """The settings of the models that can be chosen: the one in use, and the small local one once it is there."""
+        in_use = [self.consultant.writer.setting] if isinstance(self.consultant.writer, ModelWriter) else []
+        pulled = model_files.model_path(self.settings.home, model_files.DEFAULT_LOCAL).is_file()
+        return list(dict.fromkeys([*in_use, *(["local"] if pulled else [])]))
+
+    def _writer(self, model: str) -> ModelWriter:
+        """The writer with that model, or with the first of `models`."""
+        known = self.models()
+        if not known:
+            raise ConsultantError(NO_MODEL)
+        chosen = model if model in known else known[0]
+        if isinstance(self.consultant.writer, ModelWriter) and self.consultant.writer.setting == chosen:
             return self.consultant.writer
-        if self._own is None:
-            if not model_files.model_path(self.settings.home, model_files.DEFAULT_LOCAL).is_file():
-                raise ConsultantError(NO_MODEL)
-            made = assemble.writer(self.settings.model_copy(update={"model": "local"}))
+        if self._local is None:
+            made = assemble.writer(self.settings.model_copy(update={"model": chosen}))
             assert isinstance(made, ModelWriter), "a local model was named"
-            self._own = made
-        return self._own
+            self._local = made
+        return self._local
 
 
 def _own_sentences(answer: Answer, others: Sequence[Answer]) -> frozenset[Statement]:
@@ -232,6 +264,12 @@ def link_html(setup: Setup) -> str:
     return one_line(template("lab").render(kind="link", link=setup.link))
 
 
+def file_html(name: str, text: str) -> str:
+    """The link that saves a prompt as a file."""
+    href = f"data:text/markdown;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
+    return one_line(template("lab").render(kind="file", name=f"{name}.md", href=href))
+
+
 def note_html(text: str) -> str:
     """A sentence in place of a result."""
     return panels.rendered("lab", kind="note", text=text)
@@ -268,30 +306,70 @@ class Trying:
         self._lab = lab
         self._operators = operators
 
-    def shown(self, *chosen: Any) -> list[str]:
+    def shown(self, question: str, family: str, one: Any, other: Any, purpose: str, words: str) -> list[str]:
         """What each variant sends."""
-        setup = Setup(*chosen)
+        setup = Setup(question, family, one, other, purpose, words)
         return _told(lambda: [self._lab.sent(setup.question, variant) for variant in setup.variants])
 
-    def ran(self, *chosen: Any) -> Iterator[list[str]]:
-        """The answers of both, as they come."""
-        setup = Setup(*chosen)
+    def ran(
+        self,
+        question: str,
+        family: str,
+        one: Any,
+        other: Any,
+        purpose: str,
+        words: str,
+        model: str,
+        token: str,
+        request: gr.Request,
+    ) -> Iterator[list[str]]:
+        """The answers of both, as they come; in words of one's own for operators, who pay for the model."""
+        setup = Setup(question, family, one, other, purpose, words)
+        if words.strip() and not self._operators.let(token, request.headers):
+            yield [note_html(FOR_OPERATORS), ""]
+            return
         try:
-            yield from self._lab.run(setup.question, setup.variants)
+            yield from self._lab.run(setup.question, setup.variants, model)
         except (ConsultantError, KnowledgeError) as error:
             yield [note_html(str(error)), ""]
 
     def scored(
-        self, token: str, question: str, family: str, one: Any, other: Any, request: gr.Request
+        self,
+        question: str,
+        family: str,
+        one: Any,
+        other: Any,
+        purpose: str,
+        words: str,
+        model: str,
+        token: str,
+        request: gr.Request,
     ) -> Iterator[str]:
         """How both score, for operators."""
         if not self._operators.let(token, request.headers):
             yield note_html(FOR_OPERATORS)
             return
         try:
-            yield from self._lab.score(Setup(question, family, one, other).variants)
+            yield from self._lab.score(Setup(question, family, one, other, purpose, words).variants, model)
         except (ConsultantError, KnowledgeError) as error:
             yield note_html(str(error))
+
+
+def shipped_words(family: str, purpose: str) -> str:
+    """The file of a prompt, to be rewritten."""
+    return (loader.FOLDER / f"{Setup('', family, (), (), purpose).prompt}.md").read_text(encoding="utf-8")
+
+
+def saved(family: str, purpose: str, words: str) -> str:
+    """What saves a prompt in one's own words, once they can be read."""
+    if not words.strip():
+        return note_html("There are no words to save yet. Begin from ours, and change them.")
+    name = Setup("", family, (), (), purpose).prompt
+    try:
+        loader.load(name, own={name: words})
+    except BadPrompt as error:
+        return note_html(str(error))
+    return file_html(name, words)
 
 
 def opened(address: str) -> tuple[Any, ...]:
@@ -321,6 +399,28 @@ def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) 
         other = gr.CheckboxGroup(
             list(SWITCHES), value=["delimiters", "role", "examples"], label=say("variant_b"), elem_id="lab-b"
         )
+    with gr.Accordion(say("own_words"), open=False, elem_id="lab-own"):
+        purpose = gr.Radio(
+            [(say("to_advise"), PURPOSES[0]), (say("to_answer"), PURPOSES[1])],
+            value=PURPOSES[0],
+            label=say("prompt_file"),
+        )
+        words = gr.Textbox(
+            label=say("words"),
+            info=say("words_about"),
+            lines=8,
+            max_lines=24,
+            max_length=loader.LONGEST,
+            elem_id="lab-words",
+        )
+        with gr.Row(elem_classes="tools"):
+            begin = gr.Button(say("begin_from_ours"), size="sm", elem_id="lab-begin")
+            save = gr.Button(say("save_prompt"), size="sm", elem_id="lab-save")
+        file = markup(elem_id="lab-file")
+    models = lab.models()
+    model = gr.Radio(
+        models, value=models[0] if models else None, label=say("model"), visible=len(models) > 1, elem_id="lab-model"
+    )
     with gr.Row(elem_classes="tools"):
         show = gr.Button(say("show_sent"), size="sm", elem_id="lab-show")
         run = gr.Button(say("run_both"), size="sm", variant="primary", elem_id="lab-run")
@@ -334,9 +434,12 @@ def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) 
 
     given = [question, family, one, other]
     does = Trying(lab, operators)
-    show.click(does.shown, given, results, **QUIETLY)
-    run.click(does.ran, given, results, concurrency_limit=1, **QUIETLY)
-    score.click(does.scored, [token, *given], told, concurrency_limit=1, **QUIETLY)
+    tried = [*given, purpose, words]
+    show.click(does.shown, tried, results, **QUIETLY)
+    run.click(does.ran, [*tried, model, token], results, concurrency_limit=1, **QUIETLY)
+    score.click(does.scored, [*tried, model, token], told, concurrency_limit=1, **QUIETLY)
+    begin.click(shipped_words, [family, purpose], words, **INSTANTLY)
+    save.click(saved, [family, purpose, words], file, **INSTANTLY)
     share.click(lambda *chosen: link_html(Setup(*chosen)), given, told, **INSTANTLY)
     link.submit(opened, link, [rooms, told, *given], **INSTANTLY)
 

@@ -39,6 +39,8 @@ ALWAYS = frozenset({"instructions", "data"})
 SLOTS = frozenset({"verdict", "project", "notes", "passages", "message", "history", "rubric", "answer"})
 # English text has about four characters a token; three never promises too much room.
 CHARACTERS_PER_TOKEN = 3
+# Of a prompt's file, in characters.
+LONGEST = 20_000
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 # Between what the person says in an example and what the model should answer.
 _TURN = re.compile(r"^---$", re.MULTILINE)
@@ -115,8 +117,10 @@ class Prompt:
         return [(r, text) for r, text in [("system", joined("system")), *spoken, ("user", joined("user"))] if text]
 
 
-def load(spec: str, folder: Path | None = None) -> Prompt:
-    """The prompt `ID`, or `ID@TECHNIQUE+TECHNIQUE` with only these on; raises BadPrompt.
+def load(spec: str, folder: Path | None = None, own: Mapping[str, str] | None = None) -> Prompt:
+    """The prompt `ID`, or `ID@TECHNIQUE+TECHNIQUE` with only these on; a text in `own` wins over the file of its id.
+
+    Raises BadPrompt.
 
     >>> load("advise-brief@role").techniques
     ('role', 'instructions', 'data')
@@ -126,7 +130,10 @@ def load(spec: str, folder: Path | None = None) -> Prompt:
     known = sorted(p.stem for p in path.parent.glob("*.md"))
     if name not in known:
         raise BadPrompt(f"There is no prompt {name!r}. Choose from: {', '.join(known)}")
-    prompt = _read(path, path.stat().st_mtime_ns)
+    if own and name in own:
+        prompt = parse(name, own[name], where=f"Your words for {name}")
+    else:
+        prompt = _read(path, path.stat().st_mtime_ns)
     return prompt.only([t for t in techniques.split("+") if t]) if at else prompt
 
 
@@ -175,36 +182,69 @@ def _shown(name: str, value: str | Sequence[str], *, tagged: bool) -> str:
     return "\n".join(f"[{n}] {item}" for n, item in items)
 
 
+def own_prompts(folder: Path) -> dict[str, str]:
+    """The id → text of the files in a folder that take the place of ours with their names; raises BadPrompt."""
+    ours = {path.stem for path in FOLDER.glob("*.md")}
+    found = {}
+    try:
+        paths = sorted(folder.iterdir())
+        for path in paths:
+            if path.suffix == ".md":
+                found[path.stem] = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPrompt(f"The prompts in {folder} cannot be read ({error}). Set CONSULTANT_PROMPTS anew.") from error
+    for name, text in found.items():
+        if name not in ours:
+            raise BadPrompt(
+                f"{folder / name}.md takes no prompt's place. Name it as one of: {', '.join(sorted(ours))}"
+            )
+        parse(name, text, where=f"{folder / name}.md")
+    return found
+
+
 @cache
 def _read(path: Path, _changed: int) -> Prompt:
-    text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+    return parse(path.stem, path.read_text(encoding="utf-8"), where=str(path))
+
+
+def parse(name: str, text: str, *, where: str) -> Prompt:
+    """The prompt of a file's text, `where` it is for people to find; raises BadPrompt naming the line or block."""
+    text = text.replace("\r\n", "\n")
+    if len(text) > LONGEST:
+        raise BadPrompt(f"{where}: the prompt is longer than {LONGEST:,} characters; no model would follow it.")
     match = _FRONT_MATTER.match(text)
     if not match:
-        raise BadPrompt(f"{path}, line 1: there is no front matter between two lines of ---.")
+        raise BadPrompt(f"{where}, line 1: there is no front matter between two lines of ---.")
     try:
         front = yaml.safe_load(match[1])
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise BadPrompt(f"{path}, line {mark.line + 2 if mark else 1}: the front matter is no YAML.") from error
-    if not isinstance(front, dict) or not isinstance(front.get("blocks"), dict):
-        raise BadPrompt(f"{path}, line 2: the front matter names no blocks.")
+        raise BadPrompt(f"{where}, line {mark.line + 2 if mark else 1}: the front matter is no YAML.") from error
+    if not isinstance(front, dict) or not isinstance(front.get("blocks"), dict) or not _words(*front["blocks"]):
+        raise BadPrompt(f"{where}, line 2: the front matter names no blocks.")
     offset = text[: match.start(2)].count("\n") + 1
     parts = _HEADING.split(match[2])
     bodies = dict(zip(parts[1::2], parts[2::2], strict=True))
     if missing := set(front["blocks"]) ^ set(bodies):
+        name_of = sorted(missing)[0]
         raise BadPrompt(
-            f"{path}, line {offset}: the block {sorted(missing)[0]!r} is described but not written, or not described."
+            f"{where}, line {offset}: the block {name_of!r} is described but not written, or not described."
         )
-    blocks = tuple(_block(path, name, told, bodies[name].strip()) for name, told in front["blocks"].items())
-    return Prompt(path.stem, str(front.get("purpose", "")), blocks)
+    purpose = front.get("purpose", "")
+    if not _words(purpose):
+        raise BadPrompt(f"{where}, line 2: the purpose is no text.")
+    blocks = tuple(_block(where, block, told, bodies[block].strip()) for block, told in front["blocks"].items())
+    return Prompt(name, purpose, blocks)
 
 
-def _block(path: Path, name: str, told: Any, text: str) -> Block:
-    if not isinstance(told, dict) or not {"technique", "why"} <= set(told):
+def _block(path: str, name: str, told: Any, text: str) -> Block:
+    if not isinstance(told, dict) or not {"technique", "why"} <= set(told) or not _words(*told, *told.values()):
         raise BadPrompt(f"{path}: the block {name!r} must say its technique and why it is there.")
     if told["technique"] not in TECHNIQUES:
         raise BadPrompt(f"{path}: the block {name!r} names no technique. Known are: {', '.join(TECHNIQUES)}")
     message = told.get("message", "system")
+    if not Template(text).is_valid():
+        raise BadPrompt(f"{path}: the block {name!r} has a $ that opens no slot. Write $$ for a dollar sign.")
     slots = set(Template(text).get_identifiers())
     if unknown := slots - SLOTS:
         raise BadPrompt(f"{path}: the block {name!r} has the unknown slot ${sorted(unknown)[0]}.")
@@ -215,4 +255,9 @@ def _block(path: Path, name: str, told: Any, text: str) -> Block:
     output = told.get("output", "")
     if output not in ("", "plain", "structured"):
         raise BadPrompt(f"{path}: the output of the block {name!r} is plain or structured.")
-    return Block(name, told["technique"], str(told["why"]), message, text, output)
+    return Block(name, told["technique"], told["why"], message, text, output)
+
+
+def _words(*values: object) -> bool:
+    """Whether all are text: a few lines of YAML can name a structure that is too large to be written out."""
+    return all(isinstance(value, str) for value in values)

@@ -9,7 +9,7 @@ wrote is supported, the quoting writer's answer takes its place and says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 FULL, BRIEF = "full", "brief"
+# Of a message that is advised on, and of a question that is answered.
+PURPOSES = ("advise", "answer")
 # Of the techniques of the brief prompts, those that helped (`python -m benchmarks prompting`).
 MEASURED_BRIEF = f"{BRIEF}@delimiters+role+examples"
 # Tokens of a prompt: a small model's window is small, and what is far from the question is lost on it.
@@ -55,7 +57,8 @@ class ModelWriter:
     """Writes with any LangChain chat model, `setting` as it is named in the settings and `shown` to people.
 
     `family` tells which prompts it is given: full, or brief for small ones, with `@TECHNIQUE+…` to switch techniques;
-    a function when that is known only at the first question. `name` and `prompt` are those of what the model leaves
+    a function when that is known only at the first question; `own` are texts of prompt files that take the place of
+    ours with their ids. `name` and `prompt` are those of what the model leaves
     to the quoting writer; how the model wrote is told by a Writing at the end.
     """
 
@@ -67,6 +70,7 @@ class ModelWriter:
     structured: bool | Callable[[], bool] = False
     quoting: QuotingWriter = field(default_factory=QuotingWriter)
     circuit: Circuit = field(default_factory=Circuit)
+    own: Mapping[str, str] = field(default_factory=dict)
     name = QuotingWriter.name
     prompt = QuotingWriter.prompt
 
@@ -82,7 +86,7 @@ class ModelWriter:
         before = drafts[: drafts.index(notes[0])]
         after = [d for d in drafts[len(before) :] if d not in notes]
         family, structured, fault = self._known()
-        sent = compose(drafts, queries, retrieval, verdict, family, structured=structured)
+        sent = compose(drafts, queries, retrieval, verdict, family, structured=structured, own=self.own)
         model = held_to_schema(self.model) if structured else self.model
         completion = Completion(model, sent.messages, timeout=self.timeout, circuit=self.circuit)
         checked = _Checked(sent.passages, queries)
@@ -156,12 +160,16 @@ def compose(
     family: str,
     *,
     structured: bool = False,
+    own: Mapping[str, str] | None = None,
 ) -> Composed:
-    """The prompt of this family over what the quoting writer drafted; raises BadPrompt."""
+    """The prompt of this family, or the `own` one in its place, over what the quoting writer drafted.
+
+    Raises BadPrompt.
+    """
     notes = _notes(drafts)
     # Who is asked for one more fact gets an answer to what they asked, and no reasons for a verdict.
     advises = verdict is not None and bool(verdict.parts)
-    prompt = load_family(family)["advise" if advises else "answer"]
+    prompt = load_family(family, own)["advise" if advises else "answer"]
     prompt = prompt.asking_for("structured" if structured else "plain")
     size = family.partition("@")[0]
     passages = _passages(notes, retrieval, size)
@@ -176,13 +184,16 @@ def _notes(drafts: Sequence[Draft]) -> list[Draft]:
     return [d for d in drafts if d.block in _SOURCED and d.quote]
 
 
-def load_family(spec: str) -> dict[str, Prompt]:
-    """Purpose → prompt of `full` or `brief`, with `@TECHNIQUE+TECHNIQUE` only with these; raises BadPrompt."""
+def load_family(spec: str, own: Mapping[str, str] | None = None) -> dict[str, Prompt]:
+    """Purpose → prompt of `full` or `brief`, with `@TECHNIQUE+TECHNIQUE` only with these; raises BadPrompt.
+
+    Texts of `own` take the place of our files with their ids.
+    """
     family, at, techniques = spec.partition("@")
     if family not in (FULL, BRIEF):
         raise BadPrompt(f"There are no prompts {family!r}. Set CONSULTANT_PROMPT to auto, {FULL} or {BRIEF}.")
     ending = "-brief" if family == BRIEF else ""
-    return {purpose: load(f"{purpose}{ending}{at}{techniques}") for purpose in ("advise", "answer")}
+    return {purpose: load(f"{purpose}{ending}{at}{techniques}", own=own) for purpose in PURPOSES}
 
 
 def _nothing() -> Generator[str, None, None]:

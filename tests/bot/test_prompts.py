@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from bot import assemble
 from bot.errors import BadPrompt
-from bot.prompts.loader import ALWAYS, CHARACTERS_PER_TOKEN, FOLDER, TECHNIQUES, escape, fitting, load, unescape
-from bot.writers.model import load_family
+from bot.prompts.loader import (
+    ALWAYS,
+    CHARACTERS_PER_TOKEN,
+    FOLDER,
+    TECHNIQUES,
+    escape,
+    fitting,
+    load,
+    own_prompts,
+    unescape,
+)
+from bot.settings import read_settings
+from bot.writers.model import ModelWriter, load_family
 
 PROMPTS = sorted(path.stem for path in FOLDER.glob("*.md"))
 VALUES = {"verdict": "v", "project": "p", "message": "m", "history": "h", "notes": ["n"], "passages": ["one", "two"]}
@@ -94,6 +107,10 @@ GOOD = "---\npurpose: X.\nblocks:\n  a: {technique: instructions, why: Y.}\n---\
         (GOOD.replace("## a", "## b"), "described but not written"),
         (GOOD.replace("technique: instructions", "technique: magic"), "names no technique"),
         (GOOD.replace("Do it.", "Do $it."), r"unknown slot \$it"),
+        (GOOD.replace("Do it.", "Costs $5."), r"has a \$ that opens no slot"),
+        (GOOD.replace("why: Y.", "why: [&a [x, x], *a, *a]"), "why it is there"),
+        (GOOD.replace("purpose: X.", "purpose: [&a [x, x], *a]"), "the purpose is no text"),
+        (GOOD.replace("  a:", "  1:"), "names no blocks"),
         (GOOD.replace("Do it.", "Do $message."), "belongs to the user message"),
         (GOOD.replace(", why: Y.", ""), "why it is there"),
         (GOOD.replace("why: Y.", "why: Y., message: turns"), "must have an answer"),
@@ -105,6 +122,10 @@ GOOD = "---\npurpose: X.\nblocks:\n  a: {technique: instructions, why: Y.}\n---\
         "names",
         "technique",
         "slot",
+        "dollar",
+        "structure",
+        "purpose",
+        "number",
         "data in system",
         "why",
         "half a turn",
@@ -123,3 +144,35 @@ def test_an_unknown_prompt_or_technique_is_said_with_the_known_ones() -> None:
         load("advise@magic")
     with pytest.raises(BadPrompt, match=r"no prompts 'poem'\. Set CONSULTANT_PROMPT to auto, full or brief"):
         load_family("poem")
+
+
+def test_a_folder_of_one_s_own_takes_the_place_of_ours(tmp_path: Path) -> None:
+    ours = (FOLDER / "answer.md").read_text(encoding="utf-8")
+    (tmp_path / "answer.md").write_text(ours.replace("You are Consultant", "You are a pirate"), encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("mine")
+    settings = read_settings(home=tmp_path, model="http://127.0.0.1:1/v1#m", prompt="full@role", prompts=tmp_path)
+    writer = assemble.writer(settings)
+    assert isinstance(writer, ModelWriter)
+    family = load_family("full@role", writer.own)
+    assert "You are a pirate" in family["answer"].render(VALUES)[0][1]
+    assert family["answer"].version != load("answer@role").version
+    assert family["advise"] == load("advise@role")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("poem.md", "", "poem.md takes no prompt's place. Name it as one of: advise, "),
+        ("answer.md", "no front matter", "answer.md, line 1: there is no front matter"),
+        ("answer.md", "---\n" + "a" * 20_000, "longer than 20,000 characters"),
+    ],
+)
+def test_a_file_of_one_s_own_that_cannot_be_used_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(BadPrompt, match=re.escape(said)):
+        own_prompts(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadPrompt, match="cannot be read"):
+        own_prompts(tmp_path / "none")

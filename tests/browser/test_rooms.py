@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,25 @@ def test_the_lab_shows_what_each_variant_sends_and_without_a_model_how_to_get_on
     expect(page.locator("#lab-2 pre").first).to_be_visible()
     page.click("#lab-run")
     expect(page.locator("#lab-1 .note")).to_contain_text("consultant model pull", timeout=PATIENCE)
+
+
+def test_a_prompt_is_rewritten_tried_and_saved_as_a_file(page: Page) -> None:
+    room(page, "Prompt lab")
+    page.locator("#lab-own button").first.click()
+    page.click("#lab-begin")
+    words = page.locator("#lab-words textarea")
+    expect(words).to_have_value(re.compile("## role"), timeout=PATIENCE)
+    words.fill(words.input_value().replace("## role\n", "## role\n\nSpeak like a pirate. <b>Now.</b>\n"))
+    page.locator("#lab-b").get_by_label("role").check()
+    page.click("#lab-show")
+    expect(page.locator("#lab-2")).to_contain_text("Speak like a pirate. <b>Now.</b>", timeout=PATIENCE)
+    expect(page.locator("#lab-2 code").first).to_have_text(re.compile("in your words"))
+    expect(page.locator("#lab-1")).not_to_contain_text("pirate")
+    page.click("#lab-save")
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="advise-brief.md").click()
+    assert saved.value.suggested_filename == "advise-brief.md"
+    assert saved.value.path().read_text(encoding="utf-8") == words.input_value()
 
 
 def test_a_set_up_of_the_lab_is_shared_by_a_link_and_does_not_run_by_itself(page: Page, address: str) -> None:

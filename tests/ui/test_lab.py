@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
+import gradio as gr
 import pytest
 from bs4 import BeautifulSoup
 
 from bot import assemble
 from bot.consultant import Consultant
 from bot.errors import BadSetting, ConsultantError
+from bot.prompts import loader
 from bot.settings import Settings, read_settings
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
@@ -91,6 +94,78 @@ def test_two_variants_are_scored_on_the_suite_step_by_step(
     assert done == list(range(2 * len(SUITE) + 1))
     assert [code.get_text() for code in told(scores).select("tbody code")] == [PLAIN.spec, FULLER.spec]
     assert f" of {len(SUITE)}, " in told(scores).get_text()
+
+
+def rewritten(name: str, before: str, after: str) -> str:
+    text = (loader.FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert before in text
+    return text.replace(before, after)
+
+
+def test_a_prompt_in_one_s_own_words_is_shown_run_and_scored_as_the_second_variant(
+    consultant: Consultant, corpus_home: Path, server: ModelServer
+) -> None:
+    server.text = first_sentences
+    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="full")
+    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+    words = rewritten("answer", "You are Consultant", "You are a pirate {{ 7*7 }} <b>")
+    setup = Setup("What is LoRA?", "full", ("role", "delimiters"), ("role", "delimiters"), "answer", words)
+    one, other = setup.variants
+    assert "a pirate" not in desk.sent(setup.question, one)
+    assert "You are a pirate {{ 7*7 }} &lt;b&gt;" in desk.sent(setup.question, other)
+    list(desk.run(setup.question, setup.variants))
+    first, second = (request["messages"][0]["content"] for request in server.requests)
+    assert "a pirate" not in first
+    assert "You are a pirate {{ 7*7 }} <b>" in second
+    *_, scores = desk.score(setup.variants)
+    assert "full@role+delimiters in your words" in told(scores).get_text()
+
+
+def test_words_for_the_other_purpose_change_nothing(consultant: Consultant, settings: Settings) -> None:
+    words = rewritten("advise", "You are Consultant", "You are a pirate")
+    _, other = Setup("What is LoRA?", "full", (), ("role",), "advise", words).variants
+    assert "a pirate" not in Lab(consultant, settings).sent("What is LoRA?", other)
+
+
+def test_what_is_saved_can_be_read_again(tmp_path: Path) -> None:
+    words = rewritten("advise-brief", "## role\n", "## role\nSpeak like a pirate, for $$5. ")
+    link = told(lab.saved("brief", "advise", words)).a
+    assert link is not None
+    assert link["download"] == "advise-brief.md"
+    file = tmp_path / str(link["download"])
+    file.write_bytes(base64.b64decode(str(link["href"]).partition("base64,")[2]))
+    assert loader.own_prompts(tmp_path) == {"advise-brief": words}
+    assert "There are no words" in lab.saved("brief", "advise", " \n")
+    assert "has the unknown slot $price" in lab.saved("brief", "advise", words.replace("$$5", "$price"))
+    assert lab.shipped_words("brief", "advise") == (loader.FOLDER / "advise-brief.md").read_text(encoding="utf-8")
+
+
+def test_the_model_in_use_and_the_local_one_can_be_chosen(
+    consultant: Consultant, corpus_home: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.text = first_sentences
+    setting, local = f"{server.url}#fine", f"{server.url}#local"
+    settings = read_settings(home=corpus_home, model=setting, prompt="brief")
+    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+    assert desk.models() == [setting]
+    monkeypatch.setattr(Lab, "models", lambda _: [setting, local])
+    for model, asked in (("", "fine"), (local, "local"), (setting, "fine"), ("openai:of-a-stranger", "fine")):
+        list(desk.run("What is LoRA?", [PLAIN], model))
+        assert server.requests[-1]["model"] == asked
+
+
+def test_words_of_one_s_own_are_run_for_operators_alone(consultant: Consultant, settings: Settings) -> None:
+    class Nobody:
+        def let(self, *_: object) -> bool:
+            return False
+
+    tries = lab.Trying(Lab(consultant, settings), Nobody())  # type: ignore[arg-type]
+    request = gr.Request()
+    request.headers = {}
+    [[refused, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", "mine", "", "", request)
+    assert "This is for who runs the page" in refused
+    [[allowed, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", " ", "", "", request)
+    assert "consultant model pull" in allowed
 
 
 def test_a_link_holds_the_whole_set_up() -> None:
