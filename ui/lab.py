@@ -81,20 +81,23 @@ class Variant:
 
 @dataclass(frozen=True)
 class Setup:
-    """All that is chosen in the lab; `words` are the second variant's prompt for a `purpose`, when not empty."""
+    """All that is chosen in the lab; `words` are the second variant's prompt for a `purpose`, if there are any.
+
+    A field that was never opened sends None.
+    """
 
     question: str
     family: str
     one: tuple[str, ...]
     other: tuple[str, ...]
     purpose: str = PURPOSES[0]
-    words: str = ""
+    words: str | None = None
 
     @property
     def variants(self) -> list[Variant]:
         """Both, their techniques in the order of the prompt, so that the same switches are the same variant."""
         one, other = (tuple(t for t in SWITCHES if t in on) for on in (self.one, self.other))
-        own = {self.prompt: self.words} if self.words.strip() else {}
+        own = {self.prompt: self.words} if self.words and self.words.strip() else {}
         return [Variant(self.family, one), Variant(self.family, other, own)]
 
     @property
@@ -306,7 +309,7 @@ class Trying:
         self._lab = lab
         self._operators = operators
 
-    def shown(self, question: str, family: str, one: Any, other: Any, purpose: str, words: str) -> list[str]:
+    def shown(self, question: str, family: str, one: Any, other: Any, purpose: str, words: str | None) -> list[str]:
         """What each variant sends."""
         setup = Setup(question, family, one, other, purpose, words)
         return _told(lambda: [self._lab.sent(setup.question, variant) for variant in setup.variants])
@@ -318,14 +321,14 @@ class Trying:
         one: Any,
         other: Any,
         purpose: str,
-        words: str,
+        words: str | None,
         model: str,
         token: str,
         request: gr.Request,
     ) -> Iterator[list[str]]:
         """The answers of both, as they come; in words of one's own for operators, who pay for the model."""
         setup = Setup(question, family, one, other, purpose, words)
-        if words.strip() and not self._operators.let(token, request.headers):
+        if setup.variants[1].own and not self._operators.let(token, request.headers):
             yield [note_html(FOR_OPERATORS), ""]
             return
         try:
@@ -340,7 +343,7 @@ class Trying:
         one: Any,
         other: Any,
         purpose: str,
-        words: str,
+        words: str | None,
         model: str,
         token: str,
         request: gr.Request,
@@ -360,9 +363,9 @@ def shipped_words(family: str, purpose: str) -> str:
     return (loader.FOLDER / f"{Setup('', family, (), (), purpose).prompt}.md").read_text(encoding="utf-8")
 
 
-def saved(family: str, purpose: str, words: str) -> str:
+def saved(family: str, purpose: str, words: str | None) -> str:
     """What saves a prompt in one's own words, once they can be read."""
-    if not words.strip():
+    if not words or not words.strip():
         return note_html("There are no words to save yet. Begin from ours, and change them.")
     name = Setup("", family, (), (), purpose).prompt
     try:

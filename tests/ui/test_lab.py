@@ -164,7 +164,7 @@ def test_words_of_one_s_own_are_run_for_operators_alone(consultant: Consultant, 
     request.headers = {}
     [[refused, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", "mine", "", "", request)
     assert "This is for who runs the page" in refused
-    [[allowed, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", " ", "", "", request)
+    [[allowed, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", None, "", "", request)
     assert "consultant model pull" in allowed
 
 
