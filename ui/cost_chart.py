@@ -1,4 +1,7 @@
-"""The costs as a line chart in SVG: both scales grow tenfold a step, each line has its name at its end."""
+"""The costs as a line chart in SVG: both scales grow tenfold a step, each line has its name at its end.
+
+What each way costs at a volume is read where somebody points at it; the table below has figures for everybody.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.costs import FEWEST, MOST, Line, Way
+from ui.cost_words import money
 
 # Of each line the name at its end and its dashes: colour alone tells nothing to many people.
 NAMES: dict[Way, str] = {
@@ -20,6 +25,10 @@ _DASHES: dict[Way, str] = {"prompting": "none", "caching": "7 4", "retrieval": "
 _POINTS_A_DECADE = 24
 # A line with more steps than this shows none of them by a corner of its own.
 _MOST_BENDS = 60
+# Volumes that are read by pointing at them, in a tenfold step: 100, 200 and 500.
+_READ = (1, 2, 5)
+# The box of what is read: its size and the height of a line, in pixels.
+_BOX, _LINE = 150, 15
 # Pixels between two names.
 _APART = 16
 
@@ -75,6 +84,7 @@ def svg(made: Mapping[Way, Line], marks: Sequence[Mark], own: float, says: str, 
         *(_line(way, line, frame) for way, line in made.items()),
         _names(made, frame),
         *(_mark(mark, frame) for mark in marks),
+        *_readings(made, frame),
         "</svg>",
     ]
     return "".join(parts)
@@ -162,4 +172,35 @@ def _mark(mark: Mark, frame: Frame) -> str:
     return (
         f'<circle class="mark" cx="{x}" cy="{y}" r="9"/>'
         f'<text class="mark-number" x="{x}" y="{y + 4}" text-anchor="middle">{mark.number}</text>'
+    )
+
+
+def _readings(made: Mapping[Way, Line], frame: Frame) -> list[str]:
+    """For each volume that can be pointed at, its band and what shows there: a line upright, and the costs."""
+    decades = round(math.log10(MOST / FEWEST))
+    volumes = [FEWEST * 10**decade * step for decade in range(decades) for step in _READ] + [MOST]
+    places = [frame.x(volume) for volume in volumes]
+    left, right = frame.left, frame.width - frame.right
+    edges = [left, *((one + other) / 2 for one, other in pairwise(places)), right]
+    return [
+        _reading(made, frame, volume, start, end - start)
+        for volume, (start, end) in zip(volumes, pairwise(edges), strict=True)
+    ]
+
+
+def _reading(made: Mapping[Way, Line], frame: Frame, volume: float, start: float, width: float) -> str:
+    at, base = frame.x(volume), frame.height - frame.bottom
+    # The box stands where there is room for it.
+    x = at + 8 if at < (frame.left + frame.width - frame.right) / 2 else at - 8 - _BOX
+    rows = [f"{volume:,.0f} requests", *(f"{NAMES[way]}: {money(line.at(volume))}" for way, line in made.items())]
+    lines = "".join(
+        f'<text x="{x + 8}" y="{frame.top + (n + 1) * _LINE + 1}">{html.escape(row)}</text>'
+        for n, row in enumerate(rows)
+    )
+    return (
+        '<g class="reading">'
+        f'<rect class="band" x="{start}" y="{frame.top}" width="{width}" height="{base - frame.top}"/>'
+        f'<g class="read"><path class="at" d="M{at} {frame.top}V{base}"/>'
+        f'<rect class="box" x="{x}" y="{frame.top}" width="{_BOX}" height="{_LINE * len(rows) + 8}" rx="4"/>'
+        f"{lines}</g></g>"
     )

@@ -16,7 +16,7 @@ from bot.assumptions import inputs, read_assumptions
 from bot.costs import MOST, Assumptions, Line, Span, lines
 from bot.types import Fact, ProjectBrief
 from ui import cost_chart, costs
-from ui.cost_words import BreakEven, break_evens, cautions, taken_words, verdict
+from ui.cost_words import BreakEven, break_evens, cautions, money, taken_words, verdict
 
 DEFAULT = read_assumptions({})
 BRIEF = ProjectBrief((Fact("volume", "volume-large", "", "two million <b> a month", "said"),))
@@ -106,6 +106,21 @@ def test_the_chart_says_what_it_shows_and_names_each_line() -> None:
         assert desc is not None
         assert "From about 33,000 requests" in desc.get_text()
         assert {t.get_text() for t in picture.select("text.name")} == set(cost_chart.NAMES.values())
+
+
+def test_each_volume_that_is_pointed_at_tells_what_every_way_costs() -> None:
+    made = lines(DEFAULT)
+    for frame in (cost_chart.WIDE, cost_chart.NARROW):
+        chart = BeautifulSoup(cost_chart.svg(made, [], 0, "says", frame), "html.parser")
+        bands = [(float(b["x"]), float(b["width"])) for b in chart.select(".reading .band")]  # type: ignore[arg-type]
+        assert [a + b for a, b in bands][:-1] == pytest.approx([x for x, _ in bands][1:])
+        assert (bands[0][0], sum(bands[-1])) == (frame.left, frame.width - frame.right)
+        boxes = [(float(b["x"]), float(b["width"])) for b in chart.select(".reading .box")]  # type: ignore[arg-type]
+        assert all(x >= 0 and x + width <= frame.width for x, width in boxes)
+        read = [[line.get_text() for line in reading.select("text")] for reading in chart.select(".reading")]
+        assert len(read) == 16
+        hundred = next(rows for rows in read if rows[0] == "100,000 requests")
+        assert hundred[1:] == [f"{cost_chart.NAMES[way]}: {money(line.at(100_000))}" for way, line in made.items()]
 
 
 def test_names_at_the_end_of_lines_that_end_together_stay_apart() -> None:
