@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.resources
 import os
@@ -47,6 +48,7 @@ class SentenceEmbedder(Embeddings):
         self.model = model
         self._loaded: SentenceTransformer | None = None
         self._identity: ModelIdentity | None = None
+        self._unpadded: Any = None
         self._loading = threading.Lock()
 
     @property
@@ -149,7 +151,8 @@ class SentenceEmbedder(Embeddings):
     def _tokens(self, texts: Sequence[str]) -> Any:
         """The tokens that the model reads, `input_ids` and `offset_mapping` a list for each text, unpadded."""
         encoder = self._encoder()
-        return encoder.tokenizer(
+        assert self._unpadded is not None, "it comes with the encoder"
+        return self._unpadded(
             list(texts), return_offsets_mapping=True, truncation=True, max_length=encoder.max_seq_length
         )
 
@@ -164,7 +167,10 @@ class SentenceEmbedder(Embeddings):
     def _encoder(self) -> SentenceTransformer:
         with self._loading:
             if self._loaded is None:
-                self._loaded = _load(self.model)
+                loaded = _load(self.model)
+                # A tokenizer keeps whether it pads, so threads that want it one way and the other need one each.
+                self._unpadded = copy.deepcopy(loaded.tokenizer)
+                self._loaded = loaded
             return self._loaded
 
 

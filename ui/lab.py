@@ -116,7 +116,7 @@ def read_link(address: str) -> Setup:
     """The set-up of a link's parameters; raises BadSetting naming what is wrong.
 
     >>> read_link("?lab=brief&a=role&b=&question=Why%3F")
-    Setup(question='Why?', family='brief', one=('role',), other=())
+    Setup(question='Why?', family='brief', one=('role',), other=(), purpose='advise', words=None)
     """
     try:
         named = parse_qs(address.removeprefix("?"), keep_blank_values=True, max_num_fields=20)
