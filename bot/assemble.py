@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from bot.capability import Capability, examine, keep, remembered
 from bot.consultant import Consultant, Writer
 from bot.models import chat_model, parse
-from bot.prompts.loader import own_prompts
 from bot.rewriting import Rewriter
 from bot.settings import Settings
-from bot.writers.model import FULL, MEASURED_BRIEF, ModelWriter, load_family
+from bot.writers.model import FULL, MEASURED_BRIEF, ModelWriter, load_family, own_prompts
 from bot.writers.quoting import QuotingWriter
 from knowledge.embeddings import SentenceEmbedder
 from knowledge.index import Home

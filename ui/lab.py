@@ -27,7 +27,7 @@ from bot.evaluation.statistics import Rate
 from bot.prompts import loader
 from bot.settings import Settings
 from bot.types import Answer, Statement
-from bot.writers.model import BRIEF, FULL, PURPOSES, ModelWriter, compose
+from bot.writers.model import BRIEF, FULL, PURPOSES, ModelWriter, compose, prompt_id
 from bot.writers.quoting import QuotingWriter
 from knowledge.errors import KnowledgeError
 from ui import panels
@@ -103,7 +103,7 @@ class Setup:
     @property
     def prompt(self) -> str:
         """The id of the prompt that may be in one's own words."""
-        return f"{self.purpose}{'-brief' if self.family == BRIEF else ''}"
+        return prompt_id(self.purpose, self.family)
 
     @property
     def link(self) -> str:
@@ -309,25 +309,14 @@ class Trying:
         self._lab = lab
         self._operators = operators
 
-    def shown(self, question: str, family: str, one: Any, other: Any, purpose: str, words: str | None) -> list[str]:
+    def shown(self, *chosen: Any) -> list[str]:
         """What each variant sends."""
-        setup = Setup(question, family, one, other, purpose, words)
+        setup = Setup(*chosen)
         return _told(lambda: [self._lab.sent(setup.question, variant) for variant in setup.variants])
 
-    def ran(
-        self,
-        question: str,
-        family: str,
-        one: Any,
-        other: Any,
-        purpose: str,
-        words: str | None,
-        model: str,
-        token: str,
-        request: gr.Request,
-    ) -> Iterator[list[str]]:
+    def ran(self, token: str, model: str, request: gr.Request, *chosen: Any) -> Iterator[list[str]]:
         """The answers of both, as they come; in words of one's own for operators, who pay for the model."""
-        setup = Setup(question, family, one, other, purpose, words)
+        setup = Setup(*chosen)
         if setup.variants[1].own and not self._operators.let(token, request.headers):
             yield [note_html(FOR_OPERATORS), ""]
             return
@@ -336,38 +325,27 @@ class Trying:
         except (ConsultantError, KnowledgeError) as error:
             yield [note_html(str(error)), ""]
 
-    def scored(
-        self,
-        question: str,
-        family: str,
-        one: Any,
-        other: Any,
-        purpose: str,
-        words: str | None,
-        model: str,
-        token: str,
-        request: gr.Request,
-    ) -> Iterator[str]:
+    def scored(self, token: str, model: str, request: gr.Request, *chosen: Any) -> Iterator[str]:
         """How both score, for operators."""
         if not self._operators.let(token, request.headers):
             yield note_html(FOR_OPERATORS)
             return
         try:
-            yield from self._lab.score(Setup(question, family, one, other, purpose, words).variants, model)
+            yield from self._lab.score(Setup(*chosen).variants, model)
         except (ConsultantError, KnowledgeError) as error:
             yield note_html(str(error))
 
 
 def shipped_words(family: str, purpose: str) -> str:
     """The file of a prompt, to be rewritten."""
-    return (loader.FOLDER / f"{Setup('', family, (), (), purpose).prompt}.md").read_text(encoding="utf-8")
+    return (loader.FOLDER / f"{prompt_id(purpose, family)}.md").read_text(encoding="utf-8")
 
 
 def saved(family: str, purpose: str, words: str | None) -> str:
     """What saves a prompt in one's own words, once they can be read."""
     if not words or not words.strip():
         return note_html("There are no words to save yet. Begin from ours, and change them.")
-    name = Setup("", family, (), (), purpose).prompt
+    name = prompt_id(purpose, family)
     try:
         loader.load(name, own={name: words})
     except BadPrompt as error:
@@ -439,8 +417,8 @@ def build_tab(lab: Lab, operators: Operators, rooms: gr.Tabs, link: gr.Textbox) 
     does = Trying(lab, operators)
     tried = [*given, purpose, words]
     show.click(does.shown, tried, results, **QUIETLY)
-    run.click(does.ran, [*tried, model, token], results, concurrency_limit=1, **QUIETLY)
-    score.click(does.scored, [*tried, model, token], told, concurrency_limit=1, **QUIETLY)
+    run.click(does.ran, [token, model, *tried], results, concurrency_limit=1, **QUIETLY)
+    score.click(does.scored, [token, model, *tried], told, concurrency_limit=1, **QUIETLY)
     begin.click(shipped_words, [family, purpose], words, **INSTANTLY)
     save.click(saved, [family, purpose, words], file, **INSTANTLY)
     share.click(lambda *chosen: link_html(Setup(*chosen)), given, told, **INSTANTLY)

@@ -182,23 +182,20 @@ def _shown(name: str, value: str | Sequence[str], *, tagged: bool) -> str:
     return "\n".join(f"[{n}] {item}" for n, item in items)
 
 
-def own_prompts(folder: Path) -> dict[str, str]:
-    """The id → text of the files in a folder that take the place of ours with their names; raises BadPrompt."""
-    ours = {path.stem for path in FOLDER.glob("*.md")}
+def read_texts(folder: Path, ids: Collection[str]) -> dict[str, str]:
+    """The id → text of the prompt files in a folder, which may have these ids; raises BadPrompt."""
     found = {}
     try:
-        paths = sorted(folder.iterdir())
-        for path in paths:
+        for path in sorted(folder.iterdir()):
             if path.suffix == ".md":
                 found[path.stem] = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadPrompt(f"The prompts in {folder} cannot be read ({error}). Set CONSULTANT_PROMPTS anew.") from error
     for name, text in found.items():
-        if name not in ours:
-            raise BadPrompt(
-                f"{folder / name}.md takes no prompt's place. Name it as one of: {', '.join(sorted(ours))}"
-            )
-        parse(name, text, where=f"{folder / name}.md")
+        where = f"{folder / name}.md"
+        if name not in ids:
+            raise BadPrompt(f"{where} takes no prompt's place. Name it as one of: {', '.join(sorted(ids))}")
+        parse(name, text, where=where)
     return found
 
 
@@ -226,9 +223,9 @@ def parse(name: str, text: str, *, where: str) -> Prompt:
     parts = _HEADING.split(match[2])
     bodies = dict(zip(parts[1::2], parts[2::2], strict=True))
     if missing := set(front["blocks"]) ^ set(bodies):
-        name_of = sorted(missing)[0]
+        block = sorted(missing)[0]
         raise BadPrompt(
-            f"{where}, line {offset}: the block {name_of!r} is described but not written, or not described."
+            f"{where}, line {offset}: the block {block!r} is described but not written, or not described."
         )
     purpose = front.get("purpose", "")
     if not _words(purpose):

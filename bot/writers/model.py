@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.completion import Circuit, Completion, ModelFault
@@ -19,7 +20,7 @@ from bot.errors import BadPrompt
 from bot.grounding import reworded
 from bot.orders import without_orders
 from bot.prices import cost
-from bot.prompts.loader import Prompt, fitting, load, unescape
+from bot.prompts.loader import Prompt, fitting, load, read_texts, unescape
 from bot.structured import as_text, held_to_schema
 from bot.support import Support, share_of_words
 from bot.types import Checked, Draft, Queries, Question, Quote, Verdict, Writing
@@ -31,7 +32,7 @@ from knowledge.types import Passage
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-FULL, BRIEF = "full", "brief"
+FULL, BRIEF = FAMILIES = "full", "brief"
 # Of a message that is advised on, and of a question that is answered.
 PURPOSES = ("advise", "answer")
 # Of the techniques of the brief prompts, those that helped (`python -m benchmarks prompting`).
@@ -58,8 +59,8 @@ class ModelWriter:
 
     `family` tells which prompts it is given: full, or brief for small ones, with `@TECHNIQUE+…` to switch techniques;
     a function when that is known only at the first question; `own` are texts of prompt files that take the place of
-    ours with their ids. `name` and `prompt` are those of what the model leaves
-    to the quoting writer; how the model wrote is told by a Writing at the end.
+    ours with their ids. `name` and `prompt` are those of what the model leaves to the quoting writer; how the model
+    wrote is told by a Writing at the end.
     """
 
     model: BaseChatModel
@@ -190,10 +191,23 @@ def load_family(spec: str, own: Mapping[str, str] | None = None) -> dict[str, Pr
     Texts of `own` take the place of our files with their ids.
     """
     family, at, techniques = spec.partition("@")
-    if family not in (FULL, BRIEF):
+    if family not in FAMILIES:
         raise BadPrompt(f"There are no prompts {family!r}. Set CONSULTANT_PROMPT to auto, {FULL} or {BRIEF}.")
-    ending = "-brief" if family == BRIEF else ""
-    return {purpose: load(f"{purpose}{ending}{at}{techniques}", own=own) for purpose in PURPOSES}
+    return {purpose: load(f"{prompt_id(purpose, family)}{at}{techniques}", own=own) for purpose in PURPOSES}
+
+
+def prompt_id(purpose: str, family: str) -> str:
+    """The name of the prompt that a family has for a purpose.
+
+    >>> prompt_id("advise", BRIEF), prompt_id("answer", FULL)
+    ('advise-brief', 'answer')
+    """
+    return f"{purpose}-brief" if family == BRIEF else purpose
+
+
+def own_prompts(folder: Path) -> dict[str, str]:
+    """The id → text of the files in a folder that take the place of ours with their names; raises BadPrompt."""
+    return read_texts(folder, {prompt_id(purpose, family) for purpose in PURPOSES for family in FAMILIES})
 
 
 def _nothing() -> Generator[str, None, None]:

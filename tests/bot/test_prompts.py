@@ -17,11 +17,10 @@ from bot.prompts.loader import (
     escape,
     fitting,
     load,
-    own_prompts,
     unescape,
 )
 from bot.settings import read_settings
-from bot.writers.model import ModelWriter, load_family
+from bot.writers.model import ModelWriter, load_family, own_prompts
 
 PROMPTS = sorted(path.stem for path in FOLDER.glob("*.md"))
 VALUES = {"verdict": "v", "project": "p", "message": "m", "history": "h", "notes": ["n"], "passages": ["one", "two"]}
@@ -162,6 +161,11 @@ def test_a_folder_of_one_s_own_takes_the_place_of_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        (
+            "judge.md",
+            "",
+            "judge.md takes no prompt's place. Name it as one of: advise, advise-brief, answer, answer-",
+        ),
         ("poem.md", "", "poem.md takes no prompt's place. Name it as one of: advise, "),
         ("answer.md", "no front matter", "answer.md, line 1: there is no front matter"),
         ("answer.md", "---\n" + "a" * 20_000, "longer than 20,000 characters"),

@@ -15,6 +15,7 @@ from bot.consultant import Consultant
 from bot.errors import BadSetting, ConsultantError
 from bot.prompts import loader
 from bot.settings import Settings, read_settings
+from bot.writers.model import own_prompts
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
 from ui import lab
@@ -24,6 +25,14 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.json"
 QUESTION = "What is LoRA? <b>Briefly</b>. {{ 7*7 }}"
 PLAIN = Variant("full", ("delimiters",))
 FULLER = Variant("full", ("role", "delimiters"))
+
+
+@pytest.fixture
+def desk(consultant: Consultant, corpus_home: Path, server: ModelServer) -> Lab:
+    """A lab whose model quotes what it is shown."""
+    server.text = first_sentences
+    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
+    return Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
 
 
 def told(body: str) -> BeautifulSoup:
@@ -44,12 +53,7 @@ def test_what_is_sent_is_shown_to_the_last_character_and_stays_text(
     assert "role" in fuller.get_text()
 
 
-def test_two_variants_are_run_and_what_only_one_says_is_marked(
-    consultant: Consultant, corpus_home: Path, server: ModelServer
-) -> None:
-    server.text = first_sentences
-    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
-    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+def test_two_variants_are_run_and_what_only_one_says_is_marked(desk: Lab, server: ModelServer) -> None:
     *_, [one, other] = desk.run("What is LoRA?", [PLAIN, FULLER])
     assert len(server.requests) == 2
     assert told(one).select_one("code").get_text() == "answer@delimiters"  # type: ignore[union-attr]
@@ -63,11 +67,7 @@ def test_without_a_model_it_says_how_to_get_one(consultant: Consultant, tmp_path
         list(Lab(consultant, read_settings(home=tmp_path)).run("What is LoRA?", [PLAIN, FULLER]))
 
 
-def test_a_question_that_no_source_answers_asks_no_model(
-    consultant: Consultant, corpus_home: Path, server: ModelServer
-) -> None:
-    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
-    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+def test_a_question_that_no_source_answers_asks_no_model(desk: Lab, server: ModelServer) -> None:
     *_, [one, _] = desk.run("Which horse will win the derby tomorrow?", [PLAIN, FULLER])
     assert "no model was asked" in told(one).get_text()
     assert server.requests == []
@@ -83,12 +83,7 @@ def test_the_measured_table_is_that_of_the_last_benchmark() -> None:
     assert "Not measured" in lab.measured_html({})
 
 
-def test_two_variants_are_scored_on_the_suite_step_by_step(
-    consultant: Consultant, corpus_home: Path, server: ModelServer
-) -> None:
-    server.text = first_sentences
-    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="brief")
-    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+def test_two_variants_are_scored_on_the_suite_step_by_step(desk: Lab) -> None:
     *steps, scores = desk.score([PLAIN, FULLER])
     done = [int(told(step).meter["value"]) for step in steps]  # type: ignore[index,arg-type]
     assert done == list(range(2 * len(SUITE) + 1))
@@ -103,11 +98,8 @@ def rewritten(name: str, before: str, after: str) -> str:
 
 
 def test_a_prompt_in_one_s_own_words_is_shown_run_and_scored_as_the_second_variant(
-    consultant: Consultant, corpus_home: Path, server: ModelServer
+    desk: Lab, server: ModelServer
 ) -> None:
-    server.text = first_sentences
-    settings = read_settings(home=corpus_home, model=f"{server.url}#fine", prompt="full")
-    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
     words = rewritten("answer", "You are Consultant", "You are a pirate {{ 7*7 }} <b>")
     setup = Setup("What is LoRA?", "full", ("role", "delimiters"), ("role", "delimiters"), "answer", words)
     one, other = setup.variants
@@ -134,19 +126,16 @@ def test_what_is_saved_can_be_read_again(tmp_path: Path) -> None:
     assert link["download"] == "advise-brief.md"
     file = tmp_path / str(link["download"])
     file.write_bytes(base64.b64decode(str(link["href"]).partition("base64,")[2]))
-    assert loader.own_prompts(tmp_path) == {"advise-brief": words}
+    assert own_prompts(tmp_path) == {"advise-brief": words}
     assert "There are no words" in lab.saved("brief", "advise", " \n")
     assert "has the unknown slot $price" in lab.saved("brief", "advise", words.replace("$$5", "$price"))
     assert lab.shipped_words("brief", "advise") == (loader.FOLDER / "advise-brief.md").read_text(encoding="utf-8")
 
 
 def test_the_model_in_use_and_the_local_one_can_be_chosen(
-    consultant: Consultant, corpus_home: Path, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+    desk: Lab, server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.text = first_sentences
-    setting, local = f"{server.url}#fine", f"{server.url}#local"
-    settings = read_settings(home=corpus_home, model=setting, prompt="brief")
-    desk = Lab(Consultant(consultant.retriever, assemble.writer(settings), consultant.book), settings)
+    setting, local = desk.settings.model, f"{server.url}#local"
     assert desk.models() == [setting]
     monkeypatch.setattr(Lab, "models", lambda _: [setting, local])
     for model, asked in (("", "fine"), (local, "local"), (setting, "fine"), ("openai:of-a-stranger", "fine")):
@@ -162,9 +151,9 @@ def test_words_of_one_s_own_are_run_for_operators_alone(consultant: Consultant, 
     tries = lab.Trying(Lab(consultant, settings), Nobody())  # type: ignore[arg-type]
     request = gr.Request()
     request.headers = {}
-    [[refused, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", "mine", "", "", request)
+    [[refused, _]] = tries.ran("", "", request, "What is LoRA?", "full", [], [], "answer", "mine")
     assert "This is for who runs the page" in refused
-    [[allowed, _]] = tries.ran("What is LoRA?", "full", [], [], "answer", None, "", "", request)
+    [[allowed, _]] = tries.ran("", "", request, "What is LoRA?", "full", [], [], "answer", None)
     assert "consultant model pull" in allowed
 
 
