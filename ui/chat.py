@@ -13,7 +13,7 @@ from bot.consultant import Consultant
 from bot.queries import MAX_CHARACTERS, clean, longer_than_read
 from bot.settings import Settings, read_settings
 from knowledge.documents import READERS
-from ui import browse, collection, contract, costs, evaluations, lab, render, turns
+from ui import browse, collection, contract, costs, evaluations, lab, lab_tab, render, turns
 from ui.api import checked, earlier, read_history
 from ui.bodies import MAX_BODY, READ
 from ui.collection import Collection
@@ -117,7 +117,7 @@ def build(
             with gr.Tab(say("consultation"), id="consultation"):
                 parts, conversation_ends = _consultation(consultation, settings)
             with gr.Tab(say("lab"), id="lab"):
-                lab.build_tab(lab.Lab(consultant, settings), operators, rooms, link)
+                lab_tab.build_tab(lab.Lab(consultant, settings), operators, rooms, link)
             with gr.Tab(say("costs"), id="costs"):
                 tab = costs.build_tab(library)
             with gr.Tab(say("knowledge"), id="knowledge") as knowledge:

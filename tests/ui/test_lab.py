@@ -18,7 +18,7 @@ from bot.settings import Settings, read_settings
 from bot.writers.model import own_prompts
 from tests.bot.test_model_writer import first_sentences
 from tests.model_server import ModelServer
-from ui import lab
+from ui import lab, lab_tab
 from ui.lab import SUITE, Lab, Setup, Variant, read_link
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.json"
@@ -121,15 +121,15 @@ def test_words_for_the_other_purpose_change_nothing(consultant: Consultant, sett
 
 def test_what_is_saved_can_be_read_again(tmp_path: Path) -> None:
     words = rewritten("advise-brief", "## role\n", "## role\nSpeak like a pirate, for $$5. ")
-    link = told(lab.saved("brief", "advise", words)).a
+    link = told(lab_tab.saved("brief", "advise", words)).a
     assert link is not None
     assert link["download"] == "advise-brief.md"
     file = tmp_path / str(link["download"])
     file.write_bytes(base64.b64decode(str(link["href"]).partition("base64,")[2]))
     assert own_prompts(tmp_path) == {"advise-brief": words}
-    assert "There are no words" in lab.saved("brief", "advise", " \n")
-    assert "has the unknown slot $price" in lab.saved("brief", "advise", words.replace("$$5", "$price"))
-    assert lab.shipped_words("brief", "advise") == (loader.FOLDER / "advise-brief.md").read_text(encoding="utf-8")
+    assert "There are no words" in lab_tab.saved("brief", "advise", " \n")
+    assert "has the unknown slot $price" in lab_tab.saved("brief", "advise", words.replace("$$5", "$price"))
+    assert lab_tab.shipped_words("brief", "advise") == (loader.FOLDER / "advise-brief.md").read_text(encoding="utf-8")
 
 
 def test_the_model_in_use_and_the_local_one_can_be_chosen(
@@ -148,7 +148,7 @@ def test_words_of_one_s_own_are_run_for_operators_alone(consultant: Consultant, 
         def let(self, *_: object) -> bool:
             return False
 
-    tries = lab.Trying(Lab(consultant, settings), Nobody())  # type: ignore[arg-type]
+    tries = lab_tab.Trying(Lab(consultant, settings), Nobody())  # type: ignore[arg-type]
     request = gr.Request()
     request.headers = {}
     [[refused, _]] = tries.ran("", "", request, "What is LoRA?", "full", [], [], "answer", "mine")
