@@ -34,7 +34,10 @@ def conclude(brief: ProjectBrief, book: SignalBook) -> Verdict:
 
 
 def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
-    """The approach that the facts speak for, with the reasons for and against it, strongest first."""
+    """The approach that the facts speak for, with the reasons for and against it, strongest first.
+
+    What no fact can be told in favour of, is not advised: the sums may come to it by what is barely probable.
+    """
     sums = Sums(brief, book)
     odds = sums.odds()
     contradiction = _contradiction(brief, sums)
@@ -42,10 +45,12 @@ def decide(brief: ProjectBrief, book: SignalBook) -> Verdict:
     ranked = sorted(APPROACHES, key=lambda name: -odds[OUTCOMES.index(name)])
     several: dict[str, tuple[str, ...]] = {"ask-first": (), "hybrid": tuple(ranked[:2])}
     parts = several.get(approach, (approach,))
+    if not _reasons(brief, book, parts, sign=1):
+        approach, parts = "ask-first", ()
     return Verdict(
         approach=approach,
         parts=parts,
-        confidence=_confidence(odds, contradiction),
+        confidence=_confidence(odds, approach, contradiction),
         scores=tuple((name, round(float(value), 3)) for name, value in zip(OUTCOMES, odds, strict=True)),
         reasons_for=_reasons(brief, book, parts, sign=1),
         reasons_against=_reasons(brief, book, parts, sign=-1),
@@ -104,11 +109,11 @@ def _contradiction(brief: ProjectBrief, sums: Sums) -> tuple[Fact, Fact] | None:
     return None
 
 
-def _confidence(odds: Odds, contradiction: tuple[Fact, Fact] | None) -> float:
-    """The softmax of the best outcome; of a contradiction, how sure it is that both sides were said."""
+def _confidence(odds: Odds, approach: Approach, contradiction: tuple[Fact, Fact] | None) -> float:
+    """The softmax of the outcome; of a contradiction, how sure it is that both sides were said."""
     if contradiction:
         return round(min(fact.probability for fact in contradiction), 3)
-    return round(float(1 / np.exp(odds - odds.max()).sum()), 3)
+    return round(float(np.exp(odds[OUTCOMES.index(approach)] - odds.max()) / np.exp(odds - odds.max()).sum()), 3)
 
 
 def _outcome(odds: Odds) -> Approach:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.question import ENOUGH, SURE, ask, share_changed
-from bot.types import Fact, ProjectBrief
+from bot.types import RECOGNISED, Fact, ProjectBrief
 from bot.verdict import Sums, conclude, decide, relevance
 from knowledge.labelled import LabelledMessage
 from knowledge.signals import Balance, Signal, SignalBook, Slot
@@ -138,7 +138,7 @@ def test_nothing_is_asked_when_no_answer_would_change_the_verdict() -> None:
 def test_fitted_effects_take_the_place_of_the_written_ones() -> None:
     fitted = replace(BOOK, balance=replace(BOOK.balance, effects={"many": {"retrieval": 3.0}}))
     assert decide(brief("many"), BOOK).approach == "fine-tuning"
-    assert decide(brief("many"), fitted).approach == "retrieval"
+    assert max(decide(brief("many"), fitted).scores, key=lambda score: score[1])[0] == "retrieval"
 
 
 def test_a_fact_that_was_hardly_recognised_counts_little() -> None:
@@ -146,6 +146,18 @@ def test_a_fact_that_was_hardly_recognised_counts_little() -> None:
     doubtful = ProjectBrief((replace(sure, probability=0.1),))
     assert decide(doubtful, BOOK).approach == "ask-first"
     assert decide(doubtful, BOOK).reasons_for == ()
+
+
+def test_what_no_fact_can_be_told_for_is_not_advised() -> None:
+    book = replace(BOOK, balance=Balance(both=1.0, constants={"ask-first": 1.0, "hybrid": -2.0}))
+    [sure] = brief("many").facts
+    told, guessed = (ProjectBrief((replace(sure, probability=p),)) for p in (RECOGNISED, RECOGNISED - 0.01))
+    assert decide(told, book).approach == "fine-tuning"
+    unfounded = decide(guessed, book)
+    assert max(unfounded.scores, key=lambda score: score[1])[0] == "fine-tuning"
+    assert (unfounded.approach, unfounded.parts, unfounded.alternatives) == ("ask-first", (), ())
+    assert unfounded.confidence < 0.5
+    assert ask(guessed, unfounded, book) is not None
 
 
 def test_nothing_is_asked_when_the_verdict_is_sure() -> None:
