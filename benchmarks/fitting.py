@@ -51,7 +51,7 @@ def main() -> int:
     """Print the cross-validation, fit on all, write the file."""
     book = read_signals()
     embedder = assemble.embedder(read_settings())
-    known, vectors = lessons(book), read(book, embedder)
+    known, vectors = lessons(book), read(book, embedder.for_signals)
     made = train(known.signals, known.slots, known.ranges, known.texts, vectors, known.labels)
     samples = [*_messages(book, known, vectors), *_suites(book, made, embedder)]
     # A contradiction is asked about whatever the sums say; its facts teach nothing about their effects.
@@ -174,7 +174,7 @@ def _suites(book: SignalBook, made: Trained, embedder: SentenceEmbedder) -> list
             accepted = case.expect.get("approach") or (["ask-first"] if case.expect.get("asks") else [])
             queries = read_queries(case.ask)
             spans = tuple((c.start, c.end) for c in queries.clauses)
-            vectors = embedder.embed_with_parts(queries.message, spans)[1:]
+            vectors = embedder.for_signals.embed_with_parts(queries.message, spans)[1:]
             weights = _weights(case.ask, vectors, book, recogniser)
             if accepted:
                 samples.append(Sample(weights, tuple(accepted), case.pair or case.id, path.stem))

@@ -127,6 +127,7 @@ class Consultant:
         self.rewrite = rewrite
         # A conversation's earlier messages come with every turn; each is embedded and read once.
         self._embed = lru_cache(maxsize=MESSAGES)(retriever.embedder.embed_with_parts)
+        self._for_signals = retriever.embedder.for_signals
         self._read_by: tuple[Recogniser, Callable[[Queries, bool], list[Fact]]] | None = None
 
     def ask(self, question: str, history: Sequence[Message] = (), edits: Sequence[Edit] = ()) -> Answer:
@@ -217,7 +218,7 @@ class Consultant:
         for said, asked in [*self._earlier(history), (queries, self._asked(history))]:
             reply = quick_reply(said.message, asked, self.book)
             brief = added(brief, reply or self._stated(said, recogniser, latest=said is queries), self.book)
-        return edited(brief, edits, self.book, recogniser, self.retriever.embedder.embed) if edits else brief
+        return edited(brief, edits, self.book, recogniser, self._for_signals.embed) if edits else brief
 
     def _stated(self, queries: Queries, recogniser: Recogniser, *, latest: bool) -> list[Fact]:
         """The facts that a message states, remembered until another index brings another recogniser."""
@@ -225,7 +226,7 @@ class Consultant:
             self._read_by = (
                 recogniser,
                 lru_cache(maxsize=MESSAGES)(
-                    lambda said, last: stated(said, self._vectors(said)[1:], self.book, recogniser, latest=last)
+                    lambda said, last: stated(said, self._read_for_signals(said), self.book, recogniser, latest=last)
                 ),
             )
         return self._read_by[1](queries, latest)
@@ -244,6 +245,11 @@ class Consultant:
     def _vectors(self, queries: Queries) -> Vectors:
         """The vectors of a message and its clauses, from one pass of the embedding model."""
         return self._embed(queries.message, tuple((c.start, c.end) for c in queries.clauses))
+
+    def _read_for_signals(self, queries: Queries) -> Vectors:
+        """The vectors of a message's clauses, as the recogniser reads them."""
+        spans = tuple((c.start, c.end) for c in queries.clauses)
+        return self._for_signals.embed_with_parts(queries.message, spans)[1:]
 
     def _retrieve(self, queries: Queries) -> Retrieval:
         """What is found for the message, for its clauses, and for a follow-up together with the message before."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib.resources
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 Vectors = NDArray[np.float32]
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+# The same as it reads for the recogniser, with what `python -m benchmarks.adapting` taught it.
+ADAPTED_MODEL = f"{DEFAULT_MODEL}+adapter"
+ADAPTER = Path(__file__).parent / "adapter"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _BATCH = 64
 # Texts embedded between two ticks of the progress bar; sorted by length inside, so that batches pad little.
 _GROUP = 2048
@@ -50,6 +56,11 @@ class SentenceEmbedder(Embeddings):
         self._identity: ModelIdentity | None = None
         self._unpadded: Any = None
         self._loading = threading.Lock()
+
+    @cached_property
+    def for_signals(self) -> SentenceEmbedder:
+        """The model as the recogniser reads with it: the default one with our adapter, any other as it is."""
+        return _AdaptedEmbedder(self) if self.model == DEFAULT_MODEL else self
 
     @property
     def identity(self) -> ModelIdentity:
@@ -174,6 +185,26 @@ class SentenceEmbedder(Embeddings):
             return self._loaded
 
 
+class _AdaptedEmbedder(SentenceEmbedder):
+    """The default model with the adapter's weights added; what the adapter leaves alone it shares with `plain`."""
+
+    def __init__(self, plain: SentenceEmbedder) -> None:
+        super().__init__(ADAPTED_MODEL)
+        self._plain = plain
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The plain model's digest with that of the adapter."""
+        own = hashlib.sha256(self._plain.identity.digest.encode() + (ADAPTER / ADAPTER_WEIGHTS).read_bytes())
+        return ModelIdentity(self.model, own.hexdigest())
+
+    def _encoder(self) -> SentenceTransformer:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _adapted(self._plain._encoder())
+            return self._loaded
+
+
 # A text's vector, the vectors of its tokens, and their (start, end) in it.
 _Reading = tuple[Vectors, Vectors, NDArray[np.int64]]
 
@@ -225,6 +256,29 @@ def _load(model: str) -> SentenceTransformer:
             f"The embedding model {model!r} cannot be loaded ({_first_line(error)}). Set CONSULTANT_EMBEDDINGS to "
             f"{DEFAULT_MODEL}, a folder, or a name that your network can reach."
         ) from error
+
+
+def _adapted(plain: SentenceTransformer) -> SentenceTransformer:
+    """A twin with the adapter added to its weights (LoRA, Hu et al., 2021, arXiv:2106.09685).
+
+    The files have PEFT's form; its own loader would take longer to import than the model to load.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    config = json.loads((ADAPTER / "adapter_config.json").read_text(encoding="utf-8"))
+    kept = {name: value.float() for name, value in load_file(ADAPTER / ADAPTER_WEIGHTS).items()}
+    model: Any = plain[0]
+    layers = model.auto_model.encoder.layer
+    shared = [plain.tokenizer, model.auto_model.embeddings, *layers[: min(config["layers_to_transform"])]]
+    twin = copy.deepcopy(plain, {id(part): part for part in shared})
+    adapted: Any = twin[0]
+    with torch.no_grad():
+        for name, module in adapted.auto_model.named_modules():
+            down, up = (kept.get(f"base_model.model.{name}.lora_{part}.weight") for part in "AB")
+            if down is not None and up is not None:
+                module.weight += config["lora_alpha"] / config["r"] * (up @ down)
+    return twin
 
 
 def _location(model: str) -> Path | str:

@@ -59,7 +59,9 @@ class Lessons:
             repr((self.signals, self.slots, self.ranges, self.texts)).encode(),
             np.packbits(self.labels).tobytes(),
         ]
-        return hashlib.sha256(b"".join([*parts, *programs, embedder.identity.digest.encode()])).hexdigest()
+        return hashlib.sha256(
+            b"".join([*parts, *programs, embedder.for_signals.identity.digest.encode()])
+        ).hexdigest()
 
 
 def lessons(book: SignalBook) -> Lessons:
@@ -78,14 +80,14 @@ def lessons(book: SignalBook) -> Lessons:
     )
 
 
-def read(book: SignalBook, embedder: SentenceEmbedder, progress: ProgressBar | None = None) -> Vectors:
+def read(book: SignalBook, reader: SentenceEmbedder, progress: ProgressBar | None = None) -> Vectors:
     """The vectors of the lessons' texts: of examples alone, of clauses in the context of their message."""
     examples = [text for signal in book.signals.values() for text in signal.examples]
     texts = [message.text for message in book.messages]
     parts = [[(clause.start, clause.end) for clause in message.clauses()] for message in book.messages]
     with progress(len(texts), "Reading messages") if progress else nullcontext() as bar:
-        in_context = embedder.embed_all_with_parts(texts, parts, on_progress=bar.update if bar else None)
-    return np.concatenate([embedder.embed(examples), *(vectors[1:] for vectors in in_context)])
+        in_context = reader.embed_all_with_parts(texts, parts, on_progress=bar.update if bar else None)
+    return np.concatenate([reader.embed(examples), *(vectors[1:] for vectors in in_context)])
 
 
 def trained(
@@ -95,7 +97,7 @@ def trained(
     known = lessons(book)
     if kept := _shipped(known, embedder, shipped):
         return kept
-    vectors = read(book, embedder, progress)
+    vectors = read(book, embedder.for_signals, progress)
     with progress(1, "Learning to recognise") if progress else nullcontext() as bar:
         made = recogniser.train(known.signals, known.slots, known.ranges, known.texts, vectors, known.labels)
         if bar:

@@ -8,13 +8,14 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from knowledge import embeddings
 from knowledge.clauses import clauses
-from knowledge.embeddings import DEFAULT_MODEL, SentenceEmbedder
+from knowledge.embeddings import ADAPTER, ADAPTER_WEIGHTS, DEFAULT_MODEL, SentenceEmbedder
 from knowledge.errors import ModelMissing
 
 QUESTION = "We are a small shop. Nobody labelled anything. Prices change daily, should we fine-tune?"
@@ -143,6 +144,44 @@ def test_threads_may_share_the_first_use() -> None:
     with ThreadPoolExecutor(4) as pool:
         shapes = list(pool.map(lambda _: fresh.embed(["word"]).shape, range(4)))
     assert shapes == [(1, 384)] * 4
+
+
+# The adapter
+
+
+# PEFT and Transformers call a thing by two names.
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_the_adapter_does_what_it_does_in_peft(embedder: SentenceEmbedder) -> None:
+    from peft import PeftModel
+
+    other = SentenceEmbedder()
+    plain = other.embed([QUESTION])
+    transformer: Any = other._encoder()[0]
+    transformer.auto_model = PeftModel.from_pretrained(transformer.auto_model, str(ADAPTER)).eval()
+    assert not np.allclose(plain, embedder.for_signals.embed([QUESTION]), atol=1e-2)
+    assert np.allclose(other.embed([QUESTION]), embedder.for_signals.embed([QUESTION]), atol=1e-5)
+
+
+def test_the_adapter_leaves_the_model_itself_alone_and_shares_its_lower_part(embedder: SentenceEmbedder) -> None:
+    before = embedder.embed([QUESTION])
+    embedder.for_signals.embed([QUESTION])
+    assert np.array_equal(embedder.embed([QUESTION]), before)
+    plain, adapted = (one._encoder()[0].auto_model for one in (embedder, embedder.for_signals))  # type: ignore[union-attr]
+    assert adapted.embeddings is plain.embeddings
+    assert adapted.encoder.layer[0] is plain.encoder.layer[0]
+    assert adapted.encoder.layer[-1] is not plain.encoder.layer[-1]
+
+
+def test_the_adapter_s_digest_is_told_with_the_model_s(embedder: SentenceEmbedder) -> None:
+    digest = hashlib.sha256(embedder.identity.digest.encode() + (ADAPTER / ADAPTER_WEIGHTS).read_bytes()).hexdigest()
+    identity = embedder.for_signals.identity
+    assert (identity.name, identity.digest) == (f"{DEFAULT_MODEL}+adapter", digest)
+
+
+def test_another_model_has_no_adapter(model_folder: Path) -> None:
+    (model_folder / "model.safetensors").symlink_to(WEIGHTS / "model.safetensors")
+    other = SentenceEmbedder(str(model_folder))
+    assert other.for_signals is other
 
 
 # The model
