@@ -1,8 +1,8 @@
 """Messages about invented projects, written for training: what an expert would advise, and which words state what.
 
 `messages.jsonl` holds one a line, as {"text", "approach", "parts", "asks", "facts": [[words, signal id]]}. They
-come from several writers, so that no one's habits are learnt for the way people write. A few are "off-topic": what
-people say of anything, of which no signal may be learnt.
+come from several writers, so that no one's habits are learnt for the way people write. Some are a "question" on the
+subject that tells of no project, others "off-topic": of neither any signal may be learnt.
 """
 
 from __future__ import annotations
