@@ -1,8 +1,8 @@
 """How well the signals of held-out messages are recognised, beside the nearest example: mean average precision.
 
 Every HELD_OUT-th message of knowledge/messages.jsonl was kept from the adapter with which the recogniser reads; here
-it is kept from the recogniser too, which is trained on the signals' examples and the other messages. The baselines are
-the same with the embedding model as it comes, and the cosine of a signal's nearest example.
+it is kept from the recogniser too, which is trained on the signals' examples and the other messages. The baselines
+are the same with the embedding model as it comes, and the cosine of a signal's nearest example.
 """
 
 from __future__ import annotations

@@ -178,11 +178,14 @@ class SentenceEmbedder(Embeddings):
     def _encoder(self) -> SentenceTransformer:
         with self._loading:
             if self._loaded is None:
-                loaded = _load(self.model)
+                loaded = self._load()
                 # A tokenizer keeps whether it pads, so threads that want it one way and the other need one each.
                 self._unpadded = copy.deepcopy(loaded.tokenizer)
                 self._loaded = loaded
             return self._loaded
+
+    def _load(self) -> SentenceTransformer:
+        return _load(self.model)
 
 
 class _AdaptedEmbedder(SentenceEmbedder):
@@ -198,11 +201,8 @@ class _AdaptedEmbedder(SentenceEmbedder):
         own = hashlib.sha256(self._plain.identity.digest.encode() + (ADAPTER / ADAPTER_WEIGHTS).read_bytes())
         return ModelIdentity(self.model, own.hexdigest())
 
-    def _encoder(self) -> SentenceTransformer:
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = _adapted(self._plain._encoder())
-            return self._loaded
+    def _load(self) -> SentenceTransformer:
+        return _adapted(self._plain._encoder())
 
 
 # A text's vector, the vectors of its tokens, and their (start, end) in it.
