@@ -35,7 +35,7 @@ _OF_ANYTHING = frozenset({"context", "team", "budget", "time", "hardware", "wish
 _FIELD = re.compile(
     r"\b(?:a\.?i\.?|(?:chat ?)?gpt\S*|llms?|(?:chat ?)?bots?|assistants?|models?|prompt\w*|fine[- ]?tun\w*|rag|"
     r"retriev\w*|lora|sft|embedding\w*|vectors?|machine learning|agents?|classif\w*|automat\w*|build|tools?|"
-    r"software)\b",
+    r"software|moderat\w*|gpu servers?)\b",
     re.I,
 )
 

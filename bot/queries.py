@@ -9,8 +9,10 @@ from functools import lru_cache
 
 from bot.errors import BadQuestion
 from bot.language import language_of
+from bot.orders import is_order
 from bot.types import Kind, Message, Queries
 from knowledge.clauses import Clause, clauses
+from knowledge.sentences import sentences
 
 # Six pages of a description; two cores understand them in seven seconds, at 20 ms a clause.
 MAX_CHARACTERS = 16_000
@@ -37,6 +39,18 @@ _SMALL_TALK = re.compile(
     re.I,
 )
 _SMALL_TALK_CHARACTERS = 60
+_GREETING = (
+    r"(?:hi|hello|hey|dear|greetings|good (?:morning|afternoon|evening|day))\b(?: (?!we\b|i\b|our\b)[a-z']+){0,2}"
+)
+_THANKS = (
+    r"(?:many |again )?thank(?:s|\s?you)\b(?! to\b)(?: (?!we\b|i\b|our\b)[a-z']+){0,9}"
+    r"(?:,? (?:it|this|that)(?:'s| is| was| would be) (?:\w+ ){0,2}(?:appreciated|great|kind|nice|helpful))?"
+)
+_REGARDS = r"(?:(?:with|kind|best|warm|warmest|many) ){1,3}(?:regards|wishes|greetings)\b(?:,?\s+\w+){0,3}"
+# A sentence that is said for politeness alone.
+_COURTESY = re.compile(rf"\W*(?:{_GREETING}(?:,? (?:and )?{_THANKS})?|{_THANKS}|{_REGARDS})\W*", re.I)
+# What begins like an order to somebody else may be a hypothesis about the project.
+_SUPPOSES = re.compile(r"\W*(?:pretend|act)\b", re.I)
 _ASKS = re.compile(
     r"(?:so |and |but |or )?"
     r"(?:(?:what|how|who|where)s?|should|shall|do|does|did|is|are|can|could|which|when|why|would|will|may)\b",
@@ -57,7 +71,7 @@ def read_queries(question: str, history: Sequence[Message] = ()) -> Queries:
     >>> [c.text for c in read_queries("We have no labels, and two weeks. Should we fine-tune?").clauses]
     ['We have no labels', 'two weeks', 'Should we fine-tune?']
     """
-    message = clean(question)
+    message = without_asides(clean(question))
     if not re.search(r"\w", message):
         raise BadQuestion("Your message holds no words. Tell me about your project, or ask a question.")
     if too_long := longer_than_read(message):
@@ -93,6 +107,22 @@ def clean(text: str) -> str:
     text = re.sub(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]", "\n", text)
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _INVISIBLE)
     return unicodedata.normalize("NFC", "".join(kept)).strip()
+
+
+def without_asides(message: str) -> str:
+    """A message without the sentences that say nothing of a project: courtesies, and orders of the kind that is
+    planted in texts. They would colour what stands beside them. A message of nothing else stays as it is.
+
+    >>> without_asides("Good morning, and thank you so much! We have 300 labels. Kind regards, Eleni")
+    'We have 300 labels.'
+    """
+    kept, at = [], 0
+    for sentence in sentences(message):
+        if _COURTESY.fullmatch(sentence.text) or (is_order(sentence.text) and not _SUPPOSES.match(sentence.text)):
+            kept.append(message[at : sentence.start])
+            at = sentence.end
+    said = re.sub(r"(?<=\S)[ \t]{2,}", " ", "".join(kept) + message[at:]).strip() if kept else message
+    return said if re.search(r"\w", said) else message
 
 
 def is_question(clause: str) -> bool:

@@ -74,7 +74,7 @@ KNOWN_WORDS, BM25 = 0.2, 0.03
 # What that must come to for a question; for one that tells of a life without a system to build, whose words must be
 # known, too; for a project, told in words of its own trade, the cosine alone.
 ANSWERS = 0.83
-OTHER_ANSWERS, KNOWN = 0.94, 0.9
+OTHER_ANSWERS, KNOWN = 0.94, 0.87
 PROJECT_ANSWERS = 0.28
 # How alike (cosine) a message and what explains its question must be.
 EXPLAINS = 0.42

@@ -119,7 +119,7 @@ def test_an_explanation_that_is_cut_short_is_kept_and_says_so(ask: Asks) -> None
 
 
 def test_who_is_asked_for_a_fact_gets_what_they_asked_explained(ask: Asks, server: ModelServer) -> None:
-    answer = ask("How much does it cost to run my own model on a server?")
+    answer = ask("We have one GPU server. What does it cost to run a model of our own on it?")
     assert answer.verdict is not None
     assert answer.verdict.approach == "ask-first"
     assert wrote(answer).prompt.id == "answer"

@@ -357,18 +357,14 @@ def test_a_project_that_is_asked_about_gets_no_sentences_from_far_off(consultant
 
 
 def test_a_project_that_is_asked_about_hears_what_answers_its_question(consultant: Consultant) -> None:
-    answer = consultant.ask("How much does it cost to run my own model on a server?")
+    answer = consultant.ask("We have one GPU server. What does it cost to run a model of our own on it?")
     assert answer.verdict is not None
     assert answer.verdict.approach == "ask-first"
     assert answer.citations[0].doc in ("cost", "build-or-buy")
 
 
 def test_who_is_asked_for_a_fact_hears_what_it_lies_between(consultant: Consultant) -> None:
-    library = (
-        "We are a town library with 4 staff. People ask the same 30 things by mail: opening hours, renewals, fees. "
-        "Could AI answer them?"
-    )
-    answer = consultant.ask(library)
+    answer = consultant.ask("Want a model of our own. We're a hotel chain.")
     assert answer.verdict
     assert answer.verdict.approach == "ask-first"
     between = [name for name, share in answer.verdict.shares.items() if share >= 0.2 and name != "ask-first"]

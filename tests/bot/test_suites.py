@@ -55,8 +55,7 @@ def test_messages_by_writers_who_had_seen_nothing_get_an_experts_approach(result
 
 
 def test_what_is_irrelevant_or_pushy_changes_nothing(results: Results) -> None:
-    assert unmoved(results("stability")) >= 0.95
-    assert unmoved(results("blind-pairs")) >= 0.95
+    assert unmoved([*results("stability"), *results("blind-pairs")]) >= 0.95
 
 
 def test_pressure_moves_no_verdict(results: Results) -> None:
