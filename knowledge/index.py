@@ -55,7 +55,10 @@ if TYPE_CHECKING:
 
 FORMAT = 4
 KEPT_GENERATIONS = 2
+# Beyond this share of its windows put in or taken out, a vector index is built whole instead of carried over.
+MOVED_SHARE = 0.1
 COLLECTION = "windows"
+_AT_ONCE = 500
 _BUILDING = ".building-"
 _REFUSALS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 _MEND = "Mend it with: consultant ingest"
@@ -76,6 +79,8 @@ class Manifest:
     windows: int
     sentences: int
     created: str
+    # How many windows were put in or taken out since the vector index was built whole.
+    moved: int = 0
 
     def check_vectors(self, identity: ModelIdentity) -> None:
         """Raise IndexMismatch when the vectors were made otherwise than this code with this model makes them."""
@@ -335,10 +340,15 @@ def check_files(folder: Path) -> None:
         raise BrokenGeneration(f"The index {folder.name} is damaged ({', '.join(damaged)}). {_MEND}")
 
 
-def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
-    """From `store.sqlite` in the folder, build the vector and keyword indexes and the manifest."""
+def build(folder: Path, identity: ModelIdentity, dimension: int, *, before: Path | None = None) -> Manifest:
+    """From `store.sqlite` in the folder, build the vector and keyword indexes and the manifest.
+
+    The vector index is that of the whole generation `before` with what differs, unless too much does.
+    """
     with Store(folder / "store.sqlite", read_only=True) as store:
-        _build_chroma(folder / "chroma", store)
+        moved = _carry_over_chroma(folder / "chroma", store, before) if before else None
+        if moved is None:
+            _build_chroma(folder / "chroma", store)
         titles, asked = store.titles(), store.asked()
         texts = [searchable(titles[c.doc], c, asked.get(c.id, "")) for c in store.chunks()]
         LexicalIndex.build(texts).save(folder / "bm25")
@@ -350,6 +360,7 @@ def build(folder: Path, identity: ModelIdentity, dimension: int) -> Manifest:
             dimension=dimension,
             chunker=CHUNKER,
             signals=store.signals_digest(),
+            moved=moved or 0,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             **store.counts(),
         )
@@ -392,13 +403,37 @@ def searchable(title: str, chunk: Chunk, asked: str = "") -> str:
     return f"{title}\n{chunk.heading}\n{without_markers(chunk.text)}\n{asked}".rstrip()
 
 
-def _build_chroma(path: Path, store: Store) -> None:
-    from chromadb.errors import ChromaError
+def _carry_over_chroma(path: Path, store: Store, before: Path) -> int | None:
+    """Copy the vector index of the generation before and change what differs; returns how many windows were moved
+    since an index was built whole, or None when it should be built whole again.
 
+    Chroma keeps such changes in its log and brings them into the graph whenever it opens the index.
+    """
+    known = read_manifest(before)
+    gone, fresh = store.moved_since(before / "store.sqlite")
+    moved = known.moved + len(gone) + len(fresh)
+    if not known.windows or moved > MOVED_SHARE * known.windows:
+        return None
+    with _chroma_errors():
+        shutil.copytree(before / "chroma", path, copy_function=shutil.copyfile)
+        client = _chroma_client(path)
+        try:
+            collection = client.get_collection(COLLECTION, embedding_function=None)
+            for at in range(0, len(gone), _AT_ONCE):
+                collection.delete(ids=gone[at : at + _AT_ONCE])
+            for at in range(0, len(fresh), _AT_ONCE):
+                some = fresh[at : at + _AT_ONCE]
+                collection.add(ids=some, embeddings=store.vectors_of(some))
+        finally:
+            client.close()
+    return moved
+
+
+def _build_chroma(path: Path, store: Store) -> None:
     # Written to the vector files all at once, at the last window: otherwise each opening would write the rest.
     once = max(store.counts()["windows"], 1)
     hnsw = {"space": "cosine", "sync_threshold": once, "batch_size": min(once, 100)}
-    try:
+    with _chroma_errors():
         client = _chroma_client(path)
         try:
             collection = client.create_collection(COLLECTION, embedding_function=None, configuration={"hnsw": hnsw})
@@ -406,7 +441,15 @@ def _build_chroma(path: Path, store: Store) -> None:
                 collection.add(ids=ids, embeddings=vectors)
         finally:
             client.close()
-    # What Chroma cannot write it tells in many ways, but all of them are its own errors.
+
+
+@contextmanager
+def _chroma_errors() -> Iterator[None]:
+    """What Chroma cannot write it tells in many ways, but all of them are its own errors."""
+    from chromadb.errors import ChromaError
+
+    try:
+        yield
     except ChromaError as error:
         raise OSError(str(error)) from error
 

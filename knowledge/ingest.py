@@ -108,7 +108,8 @@ def ingest(
                 return Report(plan.files)
             with home.new_generation() as folder:
                 _write_store(folder, plan, embedder, progress)
-                manifest = index.build(folder, embedder.identity, embedder.dimension)
+                whole = latest if keep and not damaged else None
+                manifest = index.build(folder, embedder.identity, embedder.dimension, before=whole)
                 index.verify_in_child(folder)
                 write_sums(folder)
                 return Report(plan.files, home.publish(folder).name, manifest.chunks)

@@ -254,6 +254,33 @@ class Store:
         while rows := cursor.fetchmany(batch):
             yield [row[0] for row in rows], np.stack([_unpack(row[1]) for row in rows])
 
+    def moved_since(self, before: Path) -> tuple[list[str], list[str]]:
+        """The windows that only an earlier store has, and those that only this one has, by the documents they are of.
+
+        A document counts as the same with the same id and content.
+        """
+        self._db.execute("ATTACH ? AS earlier", (f"{before.absolute().as_uri()}?mode=ro",))
+        try:
+            return self._only_in("earlier", "main"), self._only_in("main", "earlier")
+        finally:
+            self._db.execute("DETACH earlier")
+
+    def _only_in(self, one: str, other: str) -> list[str]:
+        rows = self._db.execute(
+            f"SELECT windows.id FROM {one}.windows JOIN {one}.chunks ON chunks.id = windows.chunk "  # noqa: S608
+            f"JOIN {one}.documents AS document ON document.id = chunks.doc WHERE NOT EXISTS (SELECT 1 FROM "
+            f"{other}.documents AS same WHERE same.id = document.id AND same.sha256 = document.sha256) "
+            "ORDER BY windows.rowid"
+        )
+        return [window for (window,) in rows]
+
+    def vectors_of(self, windows: Sequence[str]) -> Vector:
+        """The vectors of these windows, shape (windows, dimension)."""
+        marks = ", ".join("?" * len(windows))
+        rows = self._db.execute(f"SELECT id, vector FROM windows WHERE id IN ({marks})", tuple(windows))  # noqa: S608
+        found = {window: _unpack(vector) for window, vector in rows}
+        return np.stack([found[window] for window in windows])
+
     def sentences_of(self, chunk_ids: Sequence[str]) -> dict[str, list[tuple[Sentence, Vector]]]:
         """Chunk id → its sentences with their vectors, in the order of the text."""
         marks = ", ".join("?" * len(chunk_ids))
