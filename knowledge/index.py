@@ -6,7 +6,7 @@
       generations/NAME/
         manifest.json           what made it: format, model digest, dimension, chunker, counts
         store.sqlite            documents, chunks, windows and vectors: the truth
-        chroma/                 the vector index built from the store
+        chroma/                 the vector index: built from the store, or the one before with what differs
         centres.npy             for each chunk the mean direction of the questions it answers
         bm25/                   the keyword index built from the store
         files.json              path → document id: what to read again should the store be damaged
