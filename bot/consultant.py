@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ from knowledge.embeddings import Vectors
 from knowledge.recogniser import Recogniser
 from knowledge.retriever import Retrieval, Retriever
 from knowledge.signals import SignalBook, Slot
+from knowledge.subject import Subject, read_subject
 from knowledge.types import Document
 
 # A clause is a part of the message: it may add a passage, it does not outweigh the whole.
@@ -149,7 +150,7 @@ class Consultant:
         """All that a writer would be given for the answer; raises as `ask` does."""
         queries = self._read(question, history)
         understood = self._consider(queries, history, ())
-        queries = replace(queries, kind=understood.kind)
+        queries = self._placed(queries, understood)
         return queries, self._retrieve(queries), understood
 
     def _read(self, question: str, history: Sequence[Message]) -> Queries:
@@ -170,7 +171,7 @@ class Consultant:
     ) -> Iterator[tuple[Statement, Citation | None] | Answer]:
         started = time.perf_counter()
         understood = self._consider(queries, history, edits)
-        queries = replace(queries, kind=understood.kind)
+        queries = self._placed(queries, understood)
         retrieval = self._retrieve(queries)
         retrieved = time.perf_counter()
         grounder = Grounder(_Documents(retrieval))
@@ -250,6 +251,15 @@ class Consultant:
         """The vectors of a message's clauses, as the recogniser reads them."""
         spans = tuple((c.start, c.end) for c in queries.clauses)
         return self._for_signals.embed_with_parts(queries.message, spans)[1:]
+
+    @cached_property
+    def _subject(self) -> Subject:
+        return read_subject(self.retriever.embedder.identity)
+
+    def _placed(self, queries: Queries, understood: Considered) -> Queries:
+        """The message with its kind, now that it is understood, and how far it lies from the subject."""
+        far = 0.0 if understood.kind == "small-talk" else self._subject.distance(self._vectors(queries)[0])
+        return replace(queries, kind=understood.kind, off_subject=far)
 
     def _retrieve(self, queries: Queries) -> Retrieval:
         """What is found for the message, for its clauses, and for a follow-up together with the message before."""

@@ -148,7 +148,8 @@ class Question:
 class Queries:
     """What to look up: the message, the turn before it when it is a follow-up, and what the message states.
 
-    `language` is the message's, by its English name.
+    `language` is the message's, by its English name; `off_subject` are the log odds that it is about something else
+    than we know, by its vector alone.
     """
 
     kind: Kind
@@ -156,6 +157,7 @@ class Queries:
     context: str = ""
     clauses: tuple[Clause, ...] = ()
     language: str = "English"
+    off_subject: float = 0.0
 
     @property
     def looked_up(self) -> tuple[Clause, ...]:

@@ -67,14 +67,12 @@ LIKELY = 0.2
 MAX_REASONS = 3
 MAX_AGAINST = 1
 MAX_STEPS = 3
-# Whether passages answer is told by the nearest one's cosine, with what the share of known words and the best BM25
-# score add to it. These are a logistic regression's weights, as shares of the cosine's, over questions on the subject
-# and off it (tests/data/questions.yaml and off-subject.yaml, ClapNQ).
-KNOWN_WORDS, BM25 = 0.2, 0.03
-# What that must come to for a question; for one that tells of a life without a system to build, whose words must be
-# known, too; for a project, told in words of its own trade, the cosine alone.
-ANSWERS = 0.83
-OTHER_ANSWERS, KNOWN = 0.94, 0.87
+# Whether passages answer is told by the nearest one's cosine, with what the share of known words, the best BM25 score
+# and the distance from the subject add to it. These are a logistic regression's weights, as shares of the cosine's,
+# over questions on the subject and off it (tests/data/questions.yaml and off-subject.yaml).
+KNOWN_WORDS, BM25, OFF_SUBJECT = 0.1, 0.1, -0.08
+# What that must come to for a question; for a project, told in words of its own trade, it is the cosine alone.
+ANSWERS = 1.2
 PROJECT_ANSWERS = 0.28
 # How alike (cosine) a message and what explains its question must be.
 EXPLAINS = 0.42
@@ -148,8 +146,8 @@ class QuotingWriter:
 def answers(queries: Queries, retrieval: Retrieval) -> bool:
     """Whether the passages are near enough to be quoted as an answer.
 
-    A question that tells of a life without a system to build must be in words that the documents know. A project is
-    told in words of its own trade, so its passages may lie farther off.
+    What tells of a life without a system to build must ask something. A project is told in words of its own trade, so
+    its passages may lie farther off.
     """
     if not _HAS_A_WORD.search(queries.message):
         return False
@@ -157,11 +155,9 @@ def answers(queries: Queries, retrieval: Retrieval) -> bool:
         return _nearest(retrieval) >= PROJECT_ANSWERS
     known = retrieval.generation.lexical.known_share(queries.message)
     lexical = max((p.lexical for p in retrieval.passages), default=0.0)
-    told = _nearest(retrieval) + KNOWN_WORDS * known + BM25 * lexical
-    if queries.kind == "off-topic":
-        asks = any(is_question(clause.text) for clause in queries.clauses)
-        return asks and known >= KNOWN and told >= OTHER_ANSWERS
-    return told >= ANSWERS
+    told = _nearest(retrieval) + KNOWN_WORDS * known + BM25 * lexical + OFF_SUBJECT * queries.off_subject
+    asks = queries.kind == "question" or any(is_question(clause.text) for clause in queries.clauses)
+    return asks and told >= ANSWERS
 
 
 def _nearest(retrieval: Retrieval) -> float:
