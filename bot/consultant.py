@@ -257,8 +257,12 @@ class Consultant:
         return read_subject(self.retriever.embedder.identity)
 
     def _placed(self, queries: Queries, understood: Considered) -> Queries:
-        """The message with its kind, now that it is understood, and how far it lies from the subject."""
-        far = 0.0 if understood.kind == "small-talk" else self._subject.distance(self._vectors(queries)[0])
+        """The message with its kind, now that it is understood, and how far it lies from the subject: a follow-up
+        together with the message before, as it is looked up."""
+        if understood.kind == "small-talk":
+            return replace(queries, kind="small-talk")
+        read = self._embed(_in_context(queries), ()) if queries.context else self._vectors(queries)
+        far = self._subject.distance(read[0])
         return replace(queries, kind=understood.kind, off_subject=far)
 
     def _retrieve(self, queries: Queries) -> Retrieval:
@@ -269,12 +273,16 @@ class Consultant:
         vectors = self._vectors(queries)[: 1 + len(queries.looked_up)]
         if queries.context:
             rewritten = self.rewrite(queries) if self.rewrite else ""
-            texts.append(rewritten or f"{queries.context}\n{queries.message}")
+            texts.append(rewritten or _in_context(queries))
             weights = [ALONE_WEIGHT, 1.0]
-            vectors = np.concatenate([vectors[:1], self.retriever.embedder.embed(texts[1:]), vectors[1:]])
+            vectors = np.concatenate([vectors[:1], self._embed(texts[1], ()), vectors[1:]])
         texts += [c.text for c in queries.looked_up]
         weights += [CLAUSE_WEIGHT] * len(queries.looked_up)
         return self.retriever.retrieve(texts, vectors, weights=weights)
+
+
+def _in_context(queries: Queries) -> str:
+    return f"{queries.context}\n{queries.message}"
 
 
 class _Apart:
