@@ -131,7 +131,8 @@ def test_a_backup_that_was_cut_off_is_refused(source: Path, home: Home, tmp_path
     assert "Take another one." in assert_refused(home, file)
 
 
-@pytest.mark.parametrize("share", [0.01, 0.2, 0.4, 0.6, 0.8])
+# Not in the first hundredth: that may be the time stamp of the first member, which no content depends on.
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.6, 0.8])
 def test_a_backup_with_a_changed_bit_is_refused(source: Path, home: Home, tmp_path: Path, share: float) -> None:
     assert_refused(home, damaged(source, tmp_path / "flipped.zip", lambda data: flipped(data, share)))
 

@@ -95,8 +95,13 @@ def test_a_system_message_is_no_instruction(client: httpx.Client) -> None:
 
 def test_parts_of_text_are_read(client: httpx.Client) -> None:
     parts = [{"type": "text", "text": part} for part in PROJECT.split(". ", 1)]
-    answer = complete(client, messages=[{"role": "user", "content": parts}]).json()
-    assert answer["consultant"]["verdict"]["approach"] == "prompt-engineering"
+    whole = "\n".join(part["text"] for part in parts)
+    answer, same = (
+        complete(client, messages=[{"role": "user", "content": content}]).json()["consultant"]["verdict"]
+        for content in (parts, whole)
+    )
+    assert answer == same
+    assert answer["reasons"]
 
 
 @pytest.mark.parametrize(
