@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from bot.errors import BadQuestion
 from bot.language import language_of
-from bot.orders import is_order
+from bot.orders import is_pasted_order
 from bot.types import Kind, Message, Queries
 from knowledge.clauses import Clause, clauses
 from knowledge.sentences import sentences
@@ -49,8 +49,6 @@ _THANKS = (
 _REGARDS = r"(?:(?:with|kind|best|warm|warmest|many) ){1,3}(?:regards|wishes|greetings)\b(?:,?\s+\w+){0,3}"
 # A sentence that is said for politeness alone.
 _COURTESY = re.compile(rf"\W*(?:{_GREETING}(?:,? (?:and )?{_THANKS})?|{_THANKS}|{_REGARDS})\W*", re.I)
-# What begins like an order to somebody else may be a hypothesis about the project.
-_SUPPOSES = re.compile(r"\W*(?:pretend|act)\b", re.I)
 _ASKS = re.compile(
     r"(?:so |and |but |or )?"
     r"(?:(?:what|how|who|where)s?|should|shall|do|does|did|is|are|can|could|which|when|why|would|will|may)\b",
@@ -118,7 +116,8 @@ def without_asides(message: str) -> str:
     """
     kept, at = [], 0
     for sentence in sentences(message):
-        if _COURTESY.fullmatch(sentence.text) or (is_order(sentence.text) and not _SUPPOSES.match(sentence.text)):
+        tells = _FIRST_PERSON.search(sentence.text) is not None
+        if _COURTESY.fullmatch(sentence.text) or (is_pasted_order(sentence.text) and not tells):
             kept.append(message[at : sentence.start])
             at = sentence.end
     said = re.sub(r"(?<=\S)[ \t]{2,}", " ", "".join(kept) + message[at:]).strip() if kept else message
