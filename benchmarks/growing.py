@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from knowledge.chunks import chunk_sentences, chunks, windows
+from knowledge.chunks import chunks
 from knowledge.documents import read_document
 from knowledge.embeddings import ModelIdentity, SentenceEmbedder
 from knowledge.index import Generation, Home, read_manifest
@@ -107,7 +107,7 @@ def measure(size: int) -> dict[str, Any]:
         generation = home.current()
         text = seconds_a_text(generation)
         texts = read_manifest(generation).windows + read_manifest(generation).sentences
-        own = len(texts_of(changed))
+        own = texts_of(generation, changed.stem)
         disk = sum(path.stat().st_size for path in generation.rglob("*") if path.is_file())
         found = json.loads(
             subprocess.run(
@@ -139,12 +139,14 @@ def measure(size: int) -> dict[str, Any]:
     return row
 
 
-def texts_of(path: Path) -> list[str]:
-    """All that is embedded of one file."""
-    document = read_document(path)
-    parts = chunks(document)
-    covers = [w.text for c in parts for w in windows(c, document.title, ())]
-    return covers + [s.text for c in parts for s in chunk_sentences(c)]
+def texts_of(folder: Path, doc: str) -> int:
+    """How many texts of one document were embedded."""
+    with sqlite3.connect(folder / "store.sqlite") as store:
+        query = (
+            "SELECT count(*) FROM (SELECT chunk FROM windows UNION ALL SELECT chunk FROM sentences) AS held "
+            "JOIN chunks ON chunks.id = held.chunk WHERE chunks.doc = ?"
+        )
+        return int(store.execute(query, (doc,)).fetchone()[0])
 
 
 def write(folder: Path, size: int) -> None:

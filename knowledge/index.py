@@ -409,7 +409,11 @@ def _carry_over_chroma(path: Path, store: Store, before: Path) -> int | None:
 
     Chroma keeps such changes in its log and brings them into the graph whenever it opens the index.
     """
-    known = read_manifest(before)
+    try:
+        known = read_manifest(before)
+    except IndexMismatch:
+        # The index of another version: its store may be carried over, its vectors are put in anew.
+        return None
     gone, fresh = store.moved_since(before / "store.sqlite")
     moved = known.moved + len(gone) + len(fresh)
     if not known.windows or moved > MOVED_SHARE * known.windows:

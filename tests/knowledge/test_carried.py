@@ -13,6 +13,7 @@ from knowledge.errors import BrokenGeneration
 from knowledge.index import Generation, Home, read_manifest
 from knowledge.ingest import ingest
 from knowledge.store import Store
+from knowledge.sums import write_sums
 from knowledge.verify import verify
 from tests.quick_embedder import DIMENSION, QuickEmbedder
 
@@ -118,6 +119,17 @@ def test_of_a_damaged_index_nothing_is_carried(files: Path, home: Home) -> None:
     write(files, 7, "as it is now")
     after = bring_in_line(files, home)
     assert read_manifest(after).moved == 0
+    assert found_by_all(after) == exactly(after)
+
+
+def test_of_an_index_of_another_format_nothing_is_carried(files: Path, home: Home) -> None:
+    folder = home.current()
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"format": 4', '"format": 3'), encoding="utf-8")
+    write_sums(folder)
+    write(files, 7, "as it is now")
+    after = bring_in_line(files, home)
+    assert (read_manifest(after).format, read_manifest(after).moved) == (4, 0)
     assert found_by_all(after) == exactly(after)
 
 
