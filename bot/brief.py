@@ -15,6 +15,7 @@ import numpy as np
 from bot.errors import BadEdit
 from bot.queries import is_question
 from bot.types import RECOGNISED, SAID, Edit, Fact, Kind, Origin, ProjectBrief, Queries
+from knowledge.clauses import Clause
 from knowledge.recogniser import Recogniser, Vector
 from knowledge.signals import SignalBook, Slot
 
@@ -122,6 +123,12 @@ def _of_system(facts: Sequence[Fact]) -> float:
     return sum(fact.probability for fact in facts if fact.slot not in _OF_ANYTHING)
 
 
+def _quoted(clause: Clause, message: str) -> str:
+    """A clause as the person wrote it; one that ends before a bracket that it opened is quoted with the bracket."""
+    open_one = clause.text.count("(") > clause.text.count(")")
+    return message[clause.start : clause.end + (open_one and message[clause.end : clause.end + 1] == ")")]
+
+
 def _by_slot(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
     found: defaultdict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
@@ -188,6 +195,6 @@ def stated(
             break
         signal = book.signals[recogniser.signals[column]]
         origin: Origin = "said" if probability >= SAID else "inferred"
-        words = clauses[best[column]][0].text
+        words = _quoted(clauses[best[column]][0], queries.message)
         found.append(Fact(signal.slot, signal.id, signal.means, words, origin, round(probability, 4)))
     return found

@@ -175,3 +175,10 @@ def test_a_fact_is_taken_out_by_an_empty_value(consultant: Consultant) -> None:
 def test_nonsense_is_refused_with_what_could_be_written(consultant: Consultant, edit: Edit, words: str) -> None:
     with pytest.raises(BadEdit, match=words):
         consultant.ask(ROUTING, (), [edit])
+
+
+def test_a_bracket_that_a_quote_opens_is_closed(consultant: Consultant) -> None:
+    told = "User questions (about 60 a day) reach us by mail, and the answers stand in 120 pages on our intranet."
+    quotes = [fact.quote for fact in consultant.consider(told).brief.told]
+    assert "User questions (about 60 a day)" in quotes
+    assert all(quote in told for quote in quotes)
